@@ -1,0 +1,25 @@
+"""Every knob of the service, in one place. Each is an environment variable with the prefix TRIALWEAVE_."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """What an operator can set, with the defaults that the documentation and the service description state."""
+
+    model_config = SettingsConfigDict(env_prefix="TRIALWEAVE_", frozen=True)
+
+    data: Path = Field(Path("data"), description="The data directory: generations, quarantine and the writer's lock.")
+    query_timeout: float = Field(30.0, gt=0, description="Seconds a query may run before its worker is stopped.")
+    query_bytes: int = Field(64 * 1024, gt=0, description="Bytes of query text accepted.")
+    query_depth: int = Field(60, gt=0, description="Levels of nested brackets accepted in a query.")
+    query_branches: int = Field(400, gt=0, description="UNION, OPTIONAL, MINUS, || and && operators accepted in a query.")
+    answer_bytes: int = Field(100 * 1024 * 1024, gt=0, description="Bytes an answer may have.")
+    workers: int = Field(2, ge=1, description="Query worker processes.")
+    worker_memory: int = Field(2 * 1024**3, ge=256 * 1024**2, description="Bytes of memory a query worker may use.")
+    queue: int = Field(8, ge=1, description="Queries that may wait for a worker.")
+    queue_wait: float = Field(10.0, gt=0, description="Seconds a query may wait for a worker.")

@@ -1,0 +1,104 @@
+"""The store as the rest of the service sees it: quads go in as changes, are published, and are asked with SPARQL.
+
+Two things hold for every implementation: the default graph of a query is the union of all named graphs, and
+nobody sees a change before `publish` has made it part of a generation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["Answer", "Change", "Query", "ReplaceGraph", "ReplaceSubjects", "Store", "StoreInfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceGraph:
+    """Everything in the named graph goes; `triples` take its place (empty: the graph is gone).
+
+    `triples` is N-Triples text in UTF-8, one triple a line, without blank nodes.
+    """
+
+    graph: str
+    triples: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceSubjects:
+    """Everything the named graph says about `subjects` goes; `triples` (N-Triples, UTF-8) are added to the graph.
+
+    For graphs that many sources share, such as the provenance graph.
+    """
+
+    graph: str
+    subjects: tuple[str, ...]
+    triples: bytes
+
+
+Change = ReplaceGraph | ReplaceSubjects
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One SPARQL query and the form its answer should have.
+
+    `solutions_type` is the media type for SELECT and ASK, `graph_type` for CONSTRUCT and DESCRIBE.
+    `default_graphs` and `named_graphs` are the protocol's dataset (SPARQL 1.1 Protocol, section 2.1.4); when both are
+    None, the default graph is the union of all named graphs, unless the query itself has FROM clauses.
+    `substitutions` binds variables of the query to IRIs given as plain strings, without touching the query text.
+    """
+
+    text: str
+    solutions_type: str = "application/sparql-results+json"
+    graph_type: str = "text/turtle"
+    default_graphs: tuple[str, ...] | None = None
+    named_graphs: tuple[str, ...] | None = None
+    base_iri: str | None = None
+    substitutions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete, serialised answer: never a part of one."""
+
+    body: bytes
+    media_type: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What `doctor` and `/health` say of a store. `quads` counts the published generation, 0 when there is none."""
+
+    engine: str
+    generation: int
+    quads: int
+    location: str
+
+
+class Store(Protocol):
+    """A place for quads. One writer at a time; readers only ever see published generations."""
+
+    def query(self, query: Query) -> Answer:
+        """Answer from what this writer has changed so far, published or not. Raises QuerySyntaxError."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Make all the changes, or none of them."""
+
+    def update(self, text: str) -> None:
+        """Run a SPARQL 1.1 update as one transaction. The caller has refused LOAD and SERVICE before."""
+
+    def bulk_load(self, files: Sequence[Path]) -> None:
+        """Add N-Quads files, faster than `apply`, all of them or none."""
+
+    def publish(self) -> int:
+        """Make every change so far visible as a new generation, and return its number."""
+
+    def backup(self, target: Path) -> None:
+        """Write a copy of the published generation into `target`, a folder that must not exist yet."""
+
+    def info(self) -> StoreInfo:
+        """Say what the store holds."""
+
+    def close(self) -> None:
+        """Let go of the data directory. Changes that were not published are dropped."""
