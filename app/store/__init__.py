@@ -1,1 +1,1 @@
-"""Quads and generations: what is stored, how it is published, and how it is read. Nothing here knows what a study is."""
+"""Quads and generations: how they are stored, published and read. Nothing here knows what a study is."""

@@ -1,0 +1,1 @@
+"""Identifiers and the identities between studies, publications and concepts."""

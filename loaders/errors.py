@@ -1,0 +1,19 @@
+"""What can be wrong with a source document, said so that the person who has to mend it knows where to look."""
+
+__all__ = ["SourceError"]
+
+
+class SourceError(Exception):
+    """A document, or one record in it, cannot be read.
+
+    `source` is the file or identifier as the user named it, `problem` one sentence that says what is wrong and what
+    to do. `line` counts from 1; `field` is the path of the field inside the record; both only where they are known.
+    """
+
+    def __init__(self, source: str, problem: str, *, line: int | None = None, field: str | None = None) -> None:
+        self.source = source
+        self.problem = problem
+        self.line = line
+        self.field = field
+        where = source if line is None else f"{source}:{line}"
+        super().__init__(f"{where}: {problem}" if field is None else f"{where}: {field}: {problem}")

@@ -1,0 +1,557 @@
+"""What one source says about one study, as plain typed records: the middle of everything.
+
+Readers fill these, `loaders.emit` turns them into quads, and the curated YAML files are these records written out:
+a field's name and type here is the schema there. Nothing in this module knows about RDF or about any source.
+
+Conventions
+    Parts of a study refer to each other by `name`, a short stable word that is unique among the parts of its kind.
+    A number is a `Decimal` or an `int` and stands beside the text it was printed as (`value_text`, `p_value_text`).
+    Dates keep the precision they were printed with: yyyy, yyyy-MM or yyyy-MM-dd. Durations are xsd:duration (P4M, P7D).
+    MeSH concepts are descriptor or supplementary ids (D000690); statistics are CURIEs (STATO:0000201).
+    None and the empty list mean "the source does not say".
+
+Ranges (a probability lies in 0..1, a count is not negative) are not checked here: the SHACL shapes are the one place
+that decides which facts are sound, for every source alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import Field
+
+__all__ = [
+    "SCHEMES",
+    "Administration",
+    "AdverseEvent",
+    "AdverseEventResult",
+    "Association",
+    "BaselineResult",
+    "BaselineVariable",
+    "Cohort",
+    "Criterion",
+    "EffectEstimate",
+    "Evidence",
+    "Finding",
+    "FlowResult",
+    "Intervention",
+    "Organization",
+    "Outcome",
+    "OutcomeResult",
+    "Publication",
+    "Result",
+    "Site",
+    "Source",
+    "Study",
+    "StudyLink",
+    "TextSection",
+    "WebPage",
+]
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=120)]
+NctId = Annotated[str, Field(pattern=r"^NCT[0-9]{8}$", description="NCT and eight digits, upper case")]
+Pmid = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$", description="a PubMed id: digits only")]
+Doi = Annotated[
+    str, Field(pattern=r"^10\.[0-9]{4,9}/\S+$", description="a DOI without a resolver's address: 10.1002/ana.25302")
+]
+Date = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$", description="yyyy, yyyy-MM or yyyy-MM-dd, as precise as printed"
+    ),
+]
+Duration = Annotated[
+    str,
+    Field(
+        pattern=r"^P([0-9]+Y)?([0-9]+M)?([0-9]+D)?(T([0-9]+H)?([0-9]+M)?)?$",
+        min_length=3,
+        description="an xsd:duration, which has no weeks: P4M, P7D",
+    ),
+]
+MeshId = Annotated[
+    str, Field(pattern=r"^[CD][0-9]{6,9}$", description="a MeSH descriptor or supplementary id: D000690")
+]
+Curie = Annotated[
+    str, Field(pattern=r"^(STATO:[0-9]{7}|NCIT:C[0-9]+)$", description="a STATO or NCIT CURIE: STATO:0000201")
+]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="a SHA-256 in lower-case hexadecimal")]
+
+StudyType = Literal["INTERVENTIONAL", "OBSERVATIONAL", "EXPANDED_ACCESS"]
+Phase = Literal["NA", "EARLY_PHASE1", "PHASE1", "PHASE2", "PHASE3", "PHASE4"]
+Status = Literal[
+    "ACTIVE_NOT_RECRUITING", "COMPLETED", "ENROLLING_BY_INVITATION", "NOT_YET_RECRUITING", "RECRUITING", "SUSPENDED",
+    "TERMINATED", "WITHDRAWN", "AVAILABLE", "NO_LONGER_AVAILABLE", "TEMPORARILY_NOT_AVAILABLE",
+    "APPROVED_FOR_MARKETING", "WITHHELD", "UNKNOWN",
+]  # fmt: skip
+Allocation = Literal["RANDOMIZED", "NON_RANDOMIZED", "NA"]
+InterventionModel = Literal["SINGLE_GROUP", "PARALLEL", "CROSSOVER", "FACTORIAL", "SEQUENTIAL"]
+Masking = Literal["NONE", "SINGLE", "DOUBLE", "TRIPLE", "QUADRUPLE"]
+PrimaryPurpose = Literal[
+    "TREATMENT", "PREVENTION", "DIAGNOSTIC", "ECT", "SUPPORTIVE_CARE", "SCREENING", "HEALTH_SERVICES_RESEARCH",
+    "BASIC_SCIENCE", "DEVICE_FEASIBILITY", "OTHER",
+]  # fmt: skip
+ObservationalModel = Literal[
+    "COHORT", "CASE_CONTROL", "CASE_ONLY", "CASE_CROSSOVER", "ECOLOGIC_OR_COMMUNITY", "FAMILY_BASED",
+    "DEFINED_POPULATION", "NATURAL_HISTORY", "OTHER",
+]  # fmt: skip
+TimePerspective = Literal["RETROSPECTIVE", "PROSPECTIVE", "CROSS_SECTIONAL", "OTHER"]
+EnrollmentType = Literal["ACTUAL", "ESTIMATED"]
+AgencyClass = Literal["NIH", "FED", "OTHER_GOV", "INDIV", "INDUSTRY", "NETWORK", "AMBIG", "OTHER", "UNKNOWN"]
+CohortKind = Literal["ARM", "ALL", "SUBGROUP", "FLOW_GROUP", "BASELINE_GROUP", "OUTCOME_GROUP", "EVENT_GROUP"]
+ArmGroupType = Literal[
+    "EXPERIMENTAL", "ACTIVE_COMPARATOR", "PLACEBO_COMPARATOR", "SHAM_COMPARATOR", "NO_INTERVENTION", "OTHER",
+]  # fmt: skip
+InterventionType = Literal[
+    "BEHAVIORAL", "BIOLOGICAL", "COMBINATION_PRODUCT", "DEVICE", "DIAGNOSTIC_TEST", "DIETARY_SUPPLEMENT", "DRUG",
+    "GENETIC", "PROCEDURE", "RADIATION", "OTHER",
+]  # fmt: skip
+Route = Literal[
+    "INTRATHECAL", "INTRASPINAL", "INTRACEREBROVENTRICULAR", "INTRAVENOUS", "INTRAARTERIAL", "INTRAMUSCULAR",
+    "SUBCUTANEOUS", "INTRADERMAL", "ORAL", "SUBLINGUAL", "NASAL", "INHALED", "OPHTHALMIC", "OTIC", "RECTAL", "VAGINAL",
+    "TOPICAL", "TRANSDERMAL", "OTHER",
+]  # fmt: skip
+OutcomeType = Literal["PRIMARY", "SECONDARY", "OTHER_PRE_SPECIFIED", "POST_HOC"]
+OutcomeDomain = Literal["EFFICACY", "SAFETY", "IMAGING", "BIOMARKER", "PATIENT_REPORTED", "SURVIVAL", "OTHER"]
+Statistic = Literal[
+    "GEOMETRIC_MEAN", "GEOMETRIC_LEAST_SQUARES_MEAN", "LEAST_SQUARES_MEAN", "LOG_MEAN", "MEAN", "MEDIAN", "NUMBER",
+    "COUNT_OF_PARTICIPANTS", "COUNT_OF_UNITS",
+]  # fmt: skip
+DispersionType = Literal[
+    "NA", "STANDARD_DEVIATION", "STANDARD_ERROR", "INTER_QUARTILE_RANGE", "FULL_RANGE", "CONFIDENCE_80",
+    "CONFIDENCE_90", "CONFIDENCE_95", "CONFIDENCE_975", "CONFIDENCE_99", "CONFIDENCE_OTHER", "GEOMETRIC_COEFFICIENT",
+]  # fmt: skip
+Anchor = Literal["BASELINE", "RANDOMIZATION", "FIRST_DOSE", "LAST_DOSE", "POST_INJECTION", "POST_SURGERY", "UNKNOWN"]
+Derivation = Literal["REPORTED", "COMPUTED", "INTERPRETED"]
+MissingReason = Literal["NOT_REACHED", "NOT_ESTIMABLE", "BELOW_LOQ", "NOT_COLLECTED", "OTHER"]
+Change = Literal["INCREASED", "DECREASED", "UNCHANGED"]
+Direction = Literal["FAVOURS_COMPARED", "FAVOURS_REFERENCE", "NEITHER"]
+Significance = Literal["SIGNIFICANT", "NOT_SIGNIFICANT", "NO_DIFFERENCE_REPORTED"]
+Sign = Literal["POSITIVE", "NEGATIVE"]
+Reporting = Literal["FULL", "PARTIAL", "QUALITATIVE_ONLY"]
+Severity = Literal["MILD", "MODERATE", "SEVERE", "MILD_TO_MODERATE"]
+Milestone = Literal["STARTED", "COMPLETED", "NOT_COMPLETED"]
+DropReason = Literal[
+    "WITHDRAWAL_BY_SUBJECT", "LOST_TO_FOLLOW_UP", "ADVERSE_EVENT", "PROTOCOL_VIOLATION", "PHYSICIAN_DECISION",
+    "LACK_OF_EFFICACY", "DEATH", "OTHER",
+]  # fmt: skip
+CriterionKind = Literal["INCLUSION", "EXCLUSION"]
+Method = Literal["REGISTRY_FIELD", "PUBMED_FIELD", "RULE", "MODEL", "MANUAL_CURATION"]
+SourceKind = Literal["CTGOV", "PUBMED", "PAGE", "CURATED"]
+LinkStatus = Literal["PROPOSED", "ACCEPTED", "REJECTED"]
+PublicationRelation = Literal["REPORTED_IN", "RESULT", "DERIVED", "BACKGROUND"]
+PValueOperator = Literal["=", "<", "<=", ">", ">="]
+
+SCHEMES: Mapping[str, tuple[str, ...]] = {
+    scheme: get_args(values)
+    for scheme, values in {
+        "Phase": Phase,
+        "Status": Status,
+        "Allocation": Allocation,
+        "InterventionModel": InterventionModel,
+        "Masking": Masking,
+        "PrimaryPurpose": PrimaryPurpose,
+        "ObservationalModel": ObservationalModel,
+        "TimePerspective": TimePerspective,
+        "EnrollmentType": EnrollmentType,
+        "AgencyClass": AgencyClass,
+        "CohortKind": CohortKind,
+        "ArmGroupType": ArmGroupType,
+        "InterventionType": InterventionType,
+        "Route": Route,
+        "OutcomeType": OutcomeType,
+        "OutcomeDomain": OutcomeDomain,
+        "Statistic": Statistic,
+        "DispersionType": DispersionType,
+        "Anchor": Anchor,
+        "Derivation": Derivation,
+        "MissingReason": MissingReason,
+        "Change": Change,
+        "Direction": Direction,
+        "Significance": Significance,
+        "Sign": Sign,
+        "Reporting": Reporting,
+        "Severity": Severity,
+        "Milestone": Milestone,
+        "DropReason": DropReason,
+        "CriterionKind": CriterionKind,
+        "Method": Method,
+        "SourceKind": SourceKind,
+        "LinkStatus": LinkStatus,
+    }.items()
+}
+"""The controlled vocabularies by scheme name: `ontology/values.ttl` defines the same values, held equal by a test."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """The base of all records. The configuration is pydantic's: a key that is not a field is an error."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Evidence(Part):
+    """Where in a document a fact stands (tw:EvidenceSpan).
+
+    `start` and `end` count characters from 0 in the NFC text of the section, end exclusive. `document` is the name of
+    one of the study's publications (pmid-30048006); None means the study's first one.
+    """
+
+    section: str
+    start: int | None = None
+    end: int | None = None
+    document: str | None = None
+    method: Method = "MANUAL_CURATION"
+    confidence: Decimal = Decimal(1)
+
+
+@dataclass(slots=True, kw_only=True)
+class TextSection(Part):
+    """One labelled section of a document's text. `sha256` and `length` are those of its NFC text, length in characters.
+
+    `text` is there while a document is being read and is never stored: the words stay in the source document.
+    """
+
+    label: str
+    sha256: Sha256
+    length: int
+    text: str | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Organization(Part):
+    """A sponsor, collaborator or publisher (tw:Organization)."""
+
+    label: str
+    agency_class: AgencyClass | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Site(Part):
+    """A place where participants are seen (tw:Site)."""
+
+    facility: str | None = None
+    city: str | None = None
+    state: str | None = None
+    country: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Criterion(Part):
+    """One eligibility criterion (tw:EligibilityCriterion)."""
+
+    kind: CriterionKind
+    text: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Publication(Part):
+    """An article (tw:Publication). `creators` are names in printed order; `creator_line` is that line verbatim."""
+
+    pmid: Pmid | None = None
+    doi: Doi | None = None
+    pmcid: Annotated[str, Field(pattern=r"^PMC[0-9]+$")] | None = None
+    handle: str | None = None
+    relation: PublicationRelation = "REPORTED_IN"
+    title: str | None = None
+    journal: str | None = None
+    issn: str | None = None
+    volume: str | None = None
+    issue: str | None = None
+    pages: str | None = None
+    issued: Date | None = None
+    available: Date | None = None
+    publisher: str | None = None
+    creators: list[str] = field(default_factory=list)
+    creator_line: str | None = None
+    publication_types: list[MeshId] = field(default_factory=list)
+    publication_type_texts: list[str] = field(default_factory=list)
+    mesh_headings: list[MeshId] = field(default_factory=list)
+    mesh_major: list[MeshId] = field(default_factory=list)
+    indexed_in: list[str] = field(default_factory=list)
+    retracted_by: list[Pmid] = field(default_factory=list)
+    sections: list[TextSection] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class WebPage(Part):
+    """A page that was read (tw:WebPage): its address when it prints one, its title and its character encoding."""
+
+    url: str | None = None
+    title: str | None = None
+    encoding: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Intervention(Part):
+    """What is given, once per study (tw:Intervention)."""
+
+    name: Name
+    label: str
+    type: InterventionType | None = None
+    description: str | None = None
+    other_names: list[str] = field(default_factory=list)
+    concepts: list[MeshId] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Administration(Part):
+    """How one cohort receives one intervention (tw:Administration). `dose_interval` is the time between two doses."""
+
+    intervention: Name
+    route: Route | None = None
+    number_of_doses: int | None = None
+    dose_value: Decimal | None = None
+    dose_unit_text: str | None = None
+    dose_interval: Duration | None = None
+    dose_text: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Cohort(Part):
+    """Any group a number is reported for (tw:Cohort). `size` counts participants."""
+
+    name: Name
+    label: str
+    kind: CohortKind
+    role: ArmGroupType | None = None
+    size: int | None = None
+    description: str | None = None
+    subgroup_of: Name | None = None
+    receives: list[Administration] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome(Part):
+    """The definition of a measure (tw:Outcome). `scale_min` and `scale_max` bound the instrument's total score."""
+
+    name: Name
+    label: str
+    type: OutcomeType | None = None
+    domain: OutcomeDomain | None = None
+    description: str | None = None
+    instrument: str | None = None
+    scale_min: Decimal | None = None
+    scale_max: Decimal | None = None
+    time_frame: str | None = None
+    is_safety: bool | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class BaselineVariable(Part):
+    """The definition of a baseline characteristic (tw:BaselineVariable)."""
+
+    name: Name
+    label: str
+    description: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class AdverseEvent(Part):
+    """A kind of adverse event in a study (tw:AdverseEvent). `term` is the source's wording or its MedDRA string."""
+
+    name: Name
+    term: str
+    serious: bool | None = None
+    treatment_related: bool | None = None
+    severity: Severity | None = None
+    organ_system: str | None = None
+    source_vocabulary: str | None = None
+    description: str | None = None
+    evidence: list[Evidence] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Finding(Part):
+    """What results, effects and associations share. Without a `name`, the content names the finding."""
+
+    name: Name | None = None
+    value: Decimal | None = None
+    value_text: str | None = None
+    unit_text: str | None = None
+    ucum_code: str | None = None
+    time_offset: Duration | None = None
+    time_anchor: Anchor | None = None
+    time_text: str | None = None
+    reporting: Reporting | None = None
+    comment: str | None = None
+    evidence: list[Evidence] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Result(Finding):
+    """One number or stated finding for one cohort (tw:Result). `percentage` is a share of participants, 0..100."""
+
+    cohort: Name
+    derivation: Derivation | None = None
+    count: int | None = None
+    denominator: int | None = None
+    percentage: Decimal | None = None
+    statistic: Statistic | None = None
+    dispersion_type: DispersionType | None = None
+    spread: Decimal | None = None
+    lower_limit: Decimal | None = None
+    upper_limit: Decimal | None = None
+    ci_level: Decimal | None = None
+    ci_sides: int | None = None
+    ci_lower: Decimal | None = None
+    ci_upper: Decimal | None = None
+    category: str | None = None
+    class_title: str | None = None
+    change_direction: Change | None = None
+    missing_reason: MissingReason | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class OutcomeResult(Result):
+    """A result for an outcome."""
+
+    outcome: Name
+
+
+@dataclass(slots=True, kw_only=True)
+class BaselineResult(Result):
+    """A result for a baseline variable."""
+
+    variable: Name
+
+
+@dataclass(slots=True, kw_only=True)
+class AdverseEventResult(Result):
+    """How many of a cohort had an adverse event: `affected` and `at_risk` count participants, `events` occurrences."""
+
+    event: Name
+    affected: int | None = None
+    at_risk: int | None = None
+    events: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class FlowResult(Result):
+    """How many of a cohort passed a milestone of a period, or left it for a reason."""
+
+    period: str | None = None
+    milestone: Milestone | None = None
+    drop_reason: DropReason | None = None
+    drop_reason_text: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class EffectEstimate(Finding):
+    """A comparison of cohorts (tw:EffectEstimate): the value is compared minus reference, or compared over reference.
+
+    When the source does not say which cohort is compared with which, `involves` names them all and
+    `contrast_unspecified` is True: an unordered pair never gets a direction.
+    """
+
+    outcome: Name
+    compared: Name | None = None
+    reference: Name | None = None
+    involves: list[Name] = field(default_factory=list)
+    contrast_unspecified: bool | None = None
+    measure: Curie | None = None
+    measure_text: str | None = None
+    direction: Direction | None = None
+    significance: Significance | None = None
+    ci_level: Decimal | None = None
+    ci_sides: int | None = None
+    ci_lower: Decimal | None = None
+    ci_upper: Decimal | None = None
+    p_value: Decimal | None = None
+    p_value_operator: PValueOperator | None = None
+    p_value_text: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Association(Finding):
+    """The relation of two variables in one cohort: a coefficient, only its sign, or the statement of its absence."""
+
+    cohort: Name
+    outcome: Name | None = None
+    variable1_text: str
+    variable2_text: str
+    variable1: MeshId | None = None
+    variable2: MeshId | None = None
+    measure: Curie | None = None
+    sign: Sign | None = None
+    significance: Significance | None = None
+    p_value: Decimal | None = None
+    p_value_operator: PValueOperator | None = None
+    p_value_text: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class StudyLink(Part):
+    """A proposed identity of this study with another study (tw:StudyLink); `target` is an NCT id or a PubMed id."""
+
+    target: NctId | Pmid
+    status: LinkStatus = "PROPOSED"
+    confidence: Decimal | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Source(Part):
+    """Which document this record was read from: its kind, file name, the SHA-256 of its bytes and its own date."""
+
+    kind: SourceKind
+    name: str
+    sha256: Sha256
+    version_date: Date | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Study(Part):
+    """Everything one source says about one study.
+
+    `nct`, `pmid` and `doi` identify the study, in that order of preference; `pmid` and `doi` are those of the article
+    that the study is known by. `source` is filled by the reader.
+    """
+
+    label: str
+    nct: NctId | None = None
+    pmid: Pmid | None = None
+    doi: Doi | None = None
+    other_ids: list[str] = field(default_factory=list)
+    study_type: StudyType | None = None
+    brief_title: str | None = None
+    official_title: str | None = None
+    acronym: str | None = None
+    phases: list[Phase] = field(default_factory=list)
+    overall_status: Status | None = None
+    allocation: Allocation | None = None
+    intervention_model: InterventionModel | None = None
+    masking: Masking | None = None
+    primary_purpose: PrimaryPurpose | None = None
+    observational_model: ObservationalModel | None = None
+    time_perspective: TimePerspective | None = None
+    multicenter: bool | None = None
+    enrollment: int | None = None
+    enrollment_type: EnrollmentType | None = None
+    start_date: Date | None = None
+    primary_completion_date: Date | None = None
+    completion_date: Date | None = None
+    lead_sponsor: Organization | None = None
+    collaborators: list[Organization] = field(default_factory=list)
+    conditions: list[MeshId] = field(default_factory=list)
+    condition_texts: list[str] = field(default_factory=list)
+    keywords: list[str] = field(default_factory=list)
+    registration_evidence: list[Evidence] = field(default_factory=list)
+    publications: list[Publication] = field(default_factory=list)
+    page: WebPage | None = None
+    interventions: list[Intervention] = field(default_factory=list)
+    cohorts: list[Cohort] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    baseline_variables: list[BaselineVariable] = field(default_factory=list)
+    adverse_events: list[AdverseEvent] = field(default_factory=list)
+    sites: list[Site] = field(default_factory=list)
+    criteria: list[Criterion] = field(default_factory=list)
+    baseline_results: list[BaselineResult] = field(default_factory=list)
+    flow_results: list[FlowResult] = field(default_factory=list)
+    outcome_results: list[OutcomeResult] = field(default_factory=list)
+    adverse_event_results: list[AdverseEventResult] = field(default_factory=list)
+    effects: list[EffectEstimate] = field(default_factory=list)
+    associations: list[Association] = field(default_factory=list)
+    links: list[StudyLink] = field(default_factory=list)
+    source: Source | None = None
