@@ -1,0 +1,370 @@
+"""Record to quads: the only way a study becomes triples. Pure and deterministic: same record, same bytes.
+
+Emitting a part is walking its table (`loaders.tables`). Lines are N-Triples, sorted and unique, so neither the order
+of a source's lists nor a second run changes a byte. There are no blank nodes: a part's IRI is its study's IRI, its kind
+and its name, and a finding without a name is named by a digest of what identifies it (cohort, outcome, time, category
+…), never by its position.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from loaders import tables
+from loaders.link.identifiers import (
+    BASE,
+    normal_nct,
+    publication_key,
+    publication_matches,
+    segment,
+    study_key,
+    study_matches,
+)
+from loaders.record import Cohort, Evidence, Organization, Publication, Source, Study, StudyLink
+from loaders.tables import Row
+from loaders.terms import XSD, date, integer, iri, literal, name_segment, organization_iri, types, value
+
+__all__ = [
+    "GRAPH_NAMES",
+    "LINKS_GRAPH",
+    "PROVENANCE_GRAPH",
+    "Emission",
+    "Identity",
+    "emit",
+    "emit_alias",
+    "emit_provenance",
+    "graph_iri",
+    "study_iri",
+]
+
+LINKS_GRAPH = BASE + "graph/links"
+PROVENANCE_GRAPH = BASE + "graph/provenance"
+GRAPH_NAMES = {"CTGOV": "clinicaltrials.gov", "PUBMED": "pubmed", "PAGE": "page", "CURATED": "curated"}
+"""The last segment of an assertion graph's IRI, by source kind."""
+
+_ABOUT_STUDY = iri("tw:aboutStudy")
+_ACTIVITY = types("prov:Activity")
+_ADMINISTRATION = types("tw:Administration")
+_ASSERTION_GRAPH = types("tw:AssertionGraph")
+_CONTENT_SHA256 = iri("tw:contentSha256")
+_ENDED_AT = iri("prov:endedAtTime")
+_EVIDENCE_SPAN = types("tw:EvidenceSpan")
+_EXACT_MATCH = iri("skos:exactMatch")
+_FIRST_CREATOR = iri("tw:firstCreator")
+_HAS_SECTION = iri("tw:hasSection")
+_IDENTIFIER = iri("dcterms:identifier")
+_IN_DOCUMENT = iri("tw:inDocument")
+_LINK_SOURCE = iri("tw:linkSource")
+_LINK_TARGET = iri("tw:linkTarget")
+_LOADER_VERSION = iri("tw:loaderVersion")
+_ORDINAL = iri("tw:ordinal")
+_ORGANIZATION = types("tw:Organization")
+_PRIMARY_TOPIC = iri("foaf:primaryTopic")
+_PUBLICATION = types("tw:SourceDocument", "tw:Publication")
+_RECEIVES = iri("tw:receives")
+_REGISTERED_AS = iri("tw:registeredAs")
+_REPLACED_BY = iri("dcterms:isReplacedBy")
+_SECTION_SHA256 = iri("tw:sectionSha256")
+_SOURCE_KIND = iri("tw:sourceKind")
+_SOURCE_VERSION = iri("tw:sourceVersionDate")
+_STUDY_LINK = types("tw:StudyLink")
+_SUPPORTED_BY = iri("tw:supportedBy")
+_TEXT_SECTION = types("tw:TextSection")
+_WAS_DERIVED_FROM = iri("prov:wasDerivedFrom")
+_WAS_GENERATED_BY = iri("prov:wasGeneratedBy")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Under which keys a study and its publications are stored, which a record alone cannot know.
+
+    A page prints a DOI where another source knows the PubMed id too; both must meet under one IRI. `study` is the last
+    segment of the study's IRI; `publications` maps a publication key as the record would make it to the key to use.
+    """
+
+    study: str
+    publications: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, study: Study) -> "Identity":
+        """Return the identity a record claims by itself. Raises ValueError when it has no identifier at all."""
+        key = study_key(study.nct, study.pmid, study.doi)
+        if key is None:
+            raise ValueError("the study has no NCT id, no PubMed id and no DOI, so it cannot be given an IRI")
+        return cls(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """What one source says about one study, as N-Triples (UTF-8; sorted, unique lines).
+
+    `triples` belong into the named graph `graph`, `links` into the links graph; `link_subjects` are the subjects that
+    `links` speaks about. `study` is the study's IRI.
+    """
+
+    study: str
+    graph: str
+    triples: bytes
+    links: bytes
+    link_subjects: tuple[str, ...]
+
+    def nquads(self) -> bytes:
+        """Return both graphs as N-Quads."""
+        return _quads(self.triples, self.graph) + _quads(self.links, LINKS_GRAPH)
+
+
+def study_iri(key: str) -> str:
+    """Return the IRI of a study from its key (NCT01363401, PMID23810205, DOI-10.1000%2Fx)."""
+    return f"{BASE}study/{key}"
+
+
+def graph_iri(key: str, kind: str) -> str:
+    """Return the IRI of the graph that holds what a source of this kind says about a study."""
+    return f"{BASE}graph/{key}/{GRAPH_NAMES[kind]}"
+
+
+def emit(study: Study, identity: Identity | None = None) -> Emission:
+    """Turn a record into triples.
+
+    Raises ValueError when the study has no source or no identifier: its graph could not be named.
+    """
+    if study.source is None:
+        raise ValueError("the study has no source, so its graph cannot be named")
+    identity = identity or Identity.of(study)
+    writer = _Writer(study, study.source, identity)
+    writer.write_study()
+    links: list[str] = []
+    subjects = tuple(sorted({_write_link(links, writer.study_iri, link) for link in study.links}))
+    graph = graph_iri(identity.study, study.source.kind)
+    return Emission(writer.study_iri, graph, _join(writer.lines), _join(links), subjects)
+
+
+def emit_provenance(source: Source, graph: str, study: str, loader_version: str, loaded_at: str | None = None) -> bytes:
+    """Return the triples for the provenance graph that describe one assertion graph (N-Triples).
+
+    `loaded_at` is an xsd:dateTime in UTC; None leaves the time out, for output that must not change from run to run.
+    """
+    load = f"{graph}#load"
+    statements = [
+        *_ASSERTION_GRAPH,
+        f"{_ABOUT_STUDY} <{study}>",
+        f"{_SOURCE_KIND} {value('SourceKind')(source.kind, '')}",
+        f"{_WAS_DERIVED_FROM} <{_document_iri(source)}>",
+        f"{_WAS_GENERATED_BY} <{load}>",
+        f"{_CONTENT_SHA256} {literal(source.sha256)}",
+        f"{_LOADER_VERSION} {literal(loader_version)}",
+    ]
+    if source.version_date:
+        statements.append(f"{_SOURCE_VERSION} {date(source.version_date)}")
+    lines: list[str] = []
+    _add(lines, graph, statements)
+    _add(lines, load, _ACTIVITY)
+    if loaded_at:
+        _add(lines, load, [f"{_ENDED_AT} {literal(loaded_at)}^^<{XSD}dateTime>"])
+    return _join(lines)
+
+
+def emit_alias(old: str, new: str) -> bytes:
+    """Return the triple that keeps a former IRI answering (dcterms:isReplacedBy)."""
+    return f"<{old}> {_REPLACED_BY} <{new}> .\n".encode()
+
+
+def _document_iri(source: Source) -> str:
+    """Name a document by its bytes: the same file read twice is the same document."""
+    return f"{BASE}document/sha256-{source.sha256}"
+
+
+def _add(lines: list[str], subject: str, pairs: Iterable[str]) -> None:
+    lines.extend([f"<{subject}> {pair} .\n" for pair in pairs])
+
+
+def _join(lines: list[str]) -> bytes:
+    return "".join(sorted(set(lines))).encode()
+
+
+def _quads(triples: bytes, graph: str) -> bytes:
+    # A literal cannot hold a line end (it is escaped), so " .\n" is the end of a line and nothing else.
+    return triples.replace(b" .\n", f" <{graph}> .\n".encode())
+
+
+def _pairs(part: Any, rows: Sequence[Row], study: str) -> list[str]:
+    """Return the predicate-object pairs of one part, by its table."""
+    pairs: list[str] = []
+    for attribute, predicate, term in rows:
+        value = getattr(part, attribute)
+        if value is None:
+            continue
+        if value.__class__ is list:
+            pairs.extend([predicate + term(item, study) for item in value])
+        else:
+            pairs.append(predicate + term(value, study))
+    return pairs
+
+
+def _digest(pairs: Iterable[str]) -> str:
+    return blake2b("\n".join(sorted(pairs)).encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def _write_link(lines: list[str], study: str, link: StudyLink) -> str:
+    """Write one StudyLink and return its IRI."""
+    subject = f"{study}/link/{segment(link.target)}"
+    target = study_iri(normal_nct(link.target) or f"PMID{segment(link.target)}")
+    pairs = _pairs(link, tables.LINK, study)
+    _add(lines, subject, [*_STUDY_LINK, f"{_LINK_SOURCE} <{study}>", f"{_LINK_TARGET} <{target}>", *pairs])
+    return subject
+
+
+class _Writer:
+    """The lines of one study's graph while they are being written."""
+
+    __slots__ = ("identity", "lines", "section_hashes", "source", "study", "study_iri")
+
+    def __init__(self, study: Study, source: Source, identity: Identity) -> None:
+        self.study = study
+        self.source = source
+        self.identity = identity
+        self.study_iri = study_iri(identity.study)
+        self.lines: list[str] = []
+        self.section_hashes = {
+            (self._publication_key(publication), section.label): section.sha256
+            for publication in study.publications
+            for section in publication.sections
+        }
+
+    def write_study(self) -> None:
+        self._write_identity()
+        self._write_document()
+        for organization in filter(None, [self.study.lead_sponsor, *self.study.collaborators]):
+            self._write_organization(organization)
+        for publication in self.study.publications:
+            self._write_publication(publication)
+        self._write_parts()
+        for cohort in self.study.cohorts:
+            self._write_administrations(cohort)
+        for event in self.study.adverse_events:
+            self._write_evidence(f"{self.study_iri}/event/{name_segment(event.name)}", event.evidence)
+        self._write_findings()
+
+    def _write_identity(self) -> None:
+        study, subject = self.study, self.study_iri
+        pairs = [*tables.STUDY_TYPES[study.study_type], *_pairs(study, tables.STUDY, subject)]
+        identifiers = [study.nct, study.pmid and f"PMID{study.pmid}", study.doi and f"DOI:{study.doi.upper()}"]
+        pairs += [f"{_IDENTIFIER} {literal(identifier)}" for identifier in identifiers if identifier]
+        if study.nct:
+            record = f"https://clinicaltrials.gov/study/{segment(study.nct)}"
+            pairs.append(f"{_REGISTERED_AS} <{record}>")
+            pairs += [f"{_EXACT_MATCH} <{match}>" for match in study_matches(study.nct)]
+            _add(self.lines, record, tables.DOCUMENT_TYPES["CTGOV"])
+        _add(self.lines, subject, pairs)
+        self._write_evidence(subject, study.registration_evidence)
+
+    def _write_document(self) -> None:
+        """Describe the document itself: the page or the curated file, not the article it speaks of."""
+        pairs = [*tables.DOCUMENT_TYPES[self.source.kind], *_pairs(self.source, tables.SOURCE, self.study_iri)]
+        if self.study.page:
+            pairs += _pairs(self.study.page, tables.PAGE, self.study_iri)
+        if self.study.publications:
+            topic = self._publication_key(self.study.publications[0])
+            pairs.append(f"{_PRIMARY_TOPIC} <{BASE}publication/{topic}>")
+        _add(self.lines, _document_iri(self.source), pairs)
+
+    def _write_organization(self, organization: Organization) -> None:
+        pairs = _pairs(organization, tables.ORGANIZATION, self.study_iri)
+        _add(self.lines, organization_iri(organization.label), [*_ORGANIZATION, *pairs])
+
+    def _publication_key(self, publication: Publication) -> str:
+        key = publication_key(publication.pmid, publication.doi)
+        if key is None:
+            key = f"untitled-{_digest([publication.title or '', publication.handle or ''])}"
+        return self.identity.publications.get(key, key)
+
+    def _write_publication(self, publication: Publication) -> None:
+        subject = f"{BASE}publication/{self._publication_key(publication)}"
+        pairs = [*_PUBLICATION, *_pairs(publication, tables.PUBLICATION, self.study_iri)]
+        pairs += [f"{_EXACT_MATCH} <{match}>" for match in publication_matches(publication.pmid, publication.doi)]
+        if publication.creators:
+            pairs.append(f"{_FIRST_CREATOR} {literal(publication.creators[0])}")
+        _add(self.lines, subject, pairs)
+        relations = tables.PUBLICATION_RELATIONS[publication.relation]
+        _add(self.lines, self.study_iri, [f"{relation} <{subject}>" for relation in relations])
+        self._write_sections(subject, publication)
+
+    def _write_sections(self, subject: str, publication: Publication) -> None:
+        seen: Counter[str] = Counter()
+        for ordinal, section in enumerate(publication.sections, start=1):
+            name = segment(section.label.casefold().replace(" ", "-"))
+            seen[name] += 1
+            # Two sections may have one label. The ordinal alone would move when a section is added before.
+            part = f"{subject}/section/{name}" + (f"-{seen[name]}" if seen[name] > 1 else "")
+            pairs = _pairs(section, tables.SECTION, self.study_iri)
+            _add(self.lines, subject, [f"{_HAS_SECTION} <{part}>"])
+            _add(self.lines, part, [*_TEXT_SECTION, *pairs, f"{_ORDINAL} {integer(ordinal)}"])
+
+    def _write_parts(self) -> None:
+        lines, study = self.lines, self.study_iri
+        for attribute, kind, has, rows, classes in tables.NAMED_PARTS:
+            for part in getattr(self.study, attribute):
+                subject = f"{study}/{kind}/{name_segment(part.name)}"
+                lines.append(f"<{study}> {has} <{subject}> .\n")
+                _add(lines, subject, [*classes, *_pairs(part, rows, study)])
+        for attribute, kind, has, rows, classes in tables.UNNAMED_PARTS:
+            for part in getattr(self.study, attribute):
+                pairs = _pairs(part, rows, study)
+                subject = f"{study}/{kind}/{_digest(pairs)}"
+                lines.append(f"<{study}> {has} <{subject}> .\n")
+                _add(lines, subject, [*classes, *pairs])
+
+    def _write_administrations(self, cohort: Cohort) -> None:
+        subject = f"{self.study_iri}/cohort/{name_segment(cohort.name)}"
+        given = Counter(administration.intervention for administration in cohort.receives)
+        for administration in cohort.receives:
+            pairs = _pairs(administration, tables.ADMINISTRATION, self.study_iri)
+            name = f"{name_segment(cohort.name)}/{name_segment(administration.intervention)}"
+            if given[administration.intervention] > 1:
+                name += f"-{_digest(pairs)}"
+            part = f"{self.study_iri}/administration/{name}"
+            _add(self.lines, subject, [f"{_RECEIVES} <{part}>"])
+            _add(self.lines, part, [*_ADMINISTRATION, *pairs])
+
+    def _write_findings(self) -> None:
+        study = self.study_iri
+        for kind, groups in tables.FINDINGS:
+            written = [
+                (finding, _pairs(finding, rows, study), classes)
+                for attribute, rows, classes in groups
+                for finding in getattr(self.study, attribute)
+            ]
+            names = [finding.name or _identifying_digest(pairs) for finding, pairs, _ in written]
+            seen = Counter(names)
+            for (finding, pairs, classes), name in zip(written, names, strict=True):
+                # Two findings that claim the same name must not melt into one node with two values.
+                unique = name if seen[name] == 1 else f"{name}-{_digest(pairs)}"
+                subject = f"{study}/{kind}/{name_segment(unique)}"
+                _add(self.lines, subject, classes)
+                _add(self.lines, subject, pairs)
+                self._write_evidence(subject, finding.evidence)
+
+    def _write_evidence(self, subject: str, evidence: Sequence[Evidence]) -> None:
+        for span in evidence:
+            document = self._evidence_document(span)
+            pairs = _pairs(span, tables.EVIDENCE, self.study_iri)
+            if document:
+                pairs.append(f"{_IN_DOCUMENT} <{BASE}publication/{document}>")
+            sha256 = self.section_hashes.get((document, span.section))
+            if sha256:
+                pairs.append(f"{_SECTION_SHA256} {literal(sha256)}")
+            part = f"{self.study_iri}/evidence/{_digest(pairs)}"
+            _add(self.lines, subject, [f"{_SUPPORTED_BY} <{part}>"])
+            _add(self.lines, part, [*_EVIDENCE_SPAN, *pairs])
+
+    def _evidence_document(self, span: Evidence) -> str:
+        if span.document:
+            key = segment(span.document)
+            return self.identity.publications.get(key, key)
+        return self._publication_key(self.study.publications[0]) if self.study.publications else ""
+
+
+def _identifying_digest(pairs: Iterable[str]) -> str:
+    return _digest(pair for pair in pairs if pair.startswith(tables.IDENTIFYING))

@@ -1,0 +1,175 @@
+"""How a value of a record becomes the text of an RDF term (N-Triples syntax), and which terms there are.
+
+A `Term` takes the value and the IRI of the study it belongs to, and returns the term. Text is built directly, not
+through term objects: at registry scale the text is what the store's loader and the validator both read, and building it
+is several times faster (see `bench/emission.py`).
+"""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from loaders.link.identifiers import BASE, curie_iri, mesh_iri, publication_key, segment
+
+__all__ = [
+    "ONTOLOGY",
+    "PREFIXES",
+    "TERMS",
+    "VALUES",
+    "XSD",
+    "Term",
+    "boolean",
+    "curie",
+    "date",
+    "decimal",
+    "doi",
+    "duration",
+    "integer",
+    "iri",
+    "literal",
+    "mesh",
+    "name_segment",
+    "organization",
+    "organization_iri",
+    "part",
+    "publication",
+    "text",
+    "types",
+    "uri",
+    "value",
+]
+
+ONTOLOGY = "https://w3id.org/trialweave/ontology#"
+VALUES = "https://w3id.org/trialweave/value/"
+XSD = "http://www.w3.org/2001/XMLSchema#"
+PREFIXES = {
+    "tw": ONTOLOGY,
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "dcterms": "http://purl.org/dc/terms/",
+    "foaf": "http://xmlns.com/foaf/0.1/",
+    "prov": "http://www.w3.org/ns/prov#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
+}
+
+TERMS: set[str] = set()
+"""Every class and property the emitter can write, as IRIs: a test holds them equal to the ontology."""
+
+Term = Callable[[Any, str], str]
+
+_MUST_ESCAPE = re.compile('[\x00-\x1f\x7f"\\\\\ud800-\udfff]')
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+_DATE_TYPES = {4: "gYear", 7: "gYearMonth", 10: "date"}
+
+
+def iri(name: str) -> str:
+    """Return the bracketed IRI of a class or property named prefix:local, and note that the emitter uses it."""
+    prefix, _, local = name.partition(":")
+    full = PREFIXES[prefix] + local
+    TERMS.add(full)
+    return f"<{full}>"
+
+
+def types(*names: str) -> tuple[str, ...]:
+    """Return the predicate-object pairs that give a node these classes, super-classes spelled out."""
+    return tuple(f"{iri('rdf:type')} {iri(name)}" for name in names)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    if "\ud800" <= character <= "\udfff":
+        return "\ufffd"  # UTF-8 cannot hold a lone surrogate, and dropping it would join two words.
+    return _ESCAPES.get(character) or f"\\u{ord(character):04X}"
+
+
+def literal(value: str) -> str:
+    """Return a plain literal, escaped as N-Triples demands (RDF 1.1 N-Triples, section 2.4)."""
+    return f'"{_MUST_ESCAPE.sub(_escape, value)}"' if _MUST_ESCAPE.search(value) else f'"{value}"'
+
+
+def text(value: str, _: str = "") -> str:
+    """A string as it is."""
+    return literal(value)
+
+
+def integer(value: int, _: str = "") -> str:
+    """An xsd:integer."""
+    return f'"{value}"^^<{XSD}integer>'
+
+
+def decimal(value: Decimal, _: str = "") -> str:
+    """An xsd:decimal in canonical form (no exponent, no closing zeros): how it was printed is its `valueText`."""
+    digits = format(value, "f")
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    return f'"{"0" if digits == "-0" else digits}"^^<{XSD}decimal>'
+
+
+def boolean(value: bool, _: str = "") -> str:
+    """An xsd:boolean."""
+    return f'"{"true" if value else "false"}"^^<{XSD}boolean>'
+
+
+def duration(value: str, _: str = "") -> str:
+    """An xsd:duration, as given."""
+    return f"{literal(value)}^^<{XSD}duration>"
+
+
+def date(value: str, _: str = "") -> str:
+    """A date typed by its printed precision. Another length stays a string, which the shapes then report."""
+    datatype = _DATE_TYPES.get(len(value))
+    return f"{literal(value)}^^<{XSD}{datatype}>" if datatype else literal(value)
+
+
+def uri(value: str, _: str = "") -> str:
+    """An address as it was printed, which need not be a valid IRI: xsd:anyURI."""
+    return f"{literal(value)}^^<{XSD}anyURI>"
+
+
+def doi(value: str, _: str = "") -> str:
+    """A DOI in lower case, the form every IRI here uses."""
+    return literal(value.lower())
+
+
+def mesh(value: str, _: str = "") -> str:
+    """A MeSH concept."""
+    return f"<{mesh_iri(value)}>"
+
+
+def curie(value: str, _: str = "") -> str:
+    """A STATO or NCIT concept."""
+    return f"<{curie_iri(value)}>"
+
+
+def publication(pmid: str, _: str = "") -> str:
+    """A publication by its PubMed id."""
+    return f"<{BASE}publication/{publication_key(pmid, None)}>"
+
+
+def value(scheme: str) -> Term:
+    """Return the term for values of one controlled vocabulary."""
+    return lambda code, _: f"<{VALUES}{scheme}-{segment(code)}>"
+
+
+@cache
+def name_segment(name: str) -> str:
+    """Return a part's name as a path segment; names repeat a lot, so the encoding is remembered."""
+    return segment(name)
+
+
+def part(kind: str) -> Term:
+    """Return the term that refers to a part of the same study by its name."""
+    return lambda name, study: f"<{study}/{kind}/{name_segment(name)}>"
+
+
+def organization(value: Any, _: str = "") -> str:
+    """An organization, by its label."""
+    return f"<{organization_iri(value.label)}>"
+
+
+def organization_iri(label: str) -> str:
+    """Name an organization by its normalised label: case, punctuation and spacing do not make another one."""
+    words = re.sub(r"\W+", "-", label.casefold()).strip("-")
+    return f"{BASE}organization/{segment(words or label)}"
