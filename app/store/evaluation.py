@@ -1,0 +1,236 @@
+"""One SPARQL query, from text to the bytes of its answer, on one thread.
+
+Result iterators of the engine end the whole process when a second thread touches them. So `evaluate` asks, reads,
+serialises and drops them in one call, and nothing of the engine leaves this module alive.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, BinaryIO, TypeVar
+
+import pyoxigraph as ox
+
+from app.errors import AnswerTooLarge, BadRequest, NotAcceptable, QuerySyntaxError
+from app.store.base import Query
+from app.store.generations import engine_errors
+
+__all__ = ["GRAPH_TYPES", "PREFIXES", "SOLUTION_TYPES", "dump", "evaluate", "select", "syntax_error"]
+
+SOLUTION_TYPES: Mapping[str, ox.QueryResultsFormat] = {
+    "application/sparql-results+json": ox.QueryResultsFormat.JSON,
+    "application/sparql-results+xml": ox.QueryResultsFormat.XML,
+    "text/csv": ox.QueryResultsFormat.CSV,
+    "text/tab-separated-values": ox.QueryResultsFormat.TSV,
+}
+"""Media types for SELECT and ASK."""
+
+GRAPH_TYPES: Mapping[str, ox.RdfFormat] = {
+    "text/turtle": ox.RdfFormat.TURTLE,
+    "application/n-triples": ox.RdfFormat.N_TRIPLES,
+    "application/rdf+xml": ox.RdfFormat.RDF_XML,
+    "application/ld+json": ox.RdfFormat.JSON_LD,
+    "application/trig": ox.RdfFormat.TRIG,
+    "application/n-quads": ox.RdfFormat.N_QUADS,
+}
+"""Media types for CONSTRUCT and DESCRIBE."""
+
+PREFIXES: Mapping[str, str] = {
+    "tw": "https://w3id.org/trialweave/ontology#",
+    "twv": "https://w3id.org/trialweave/value/",
+    "mesh": "http://id.nlm.nih.gov/mesh/",
+    "dcterms": "http://purl.org/dc/terms/",
+    "prov": "http://www.w3.org/ns/prov#",
+    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+}
+"""Short names in graph answers; those the query declares come first. Only the ones in use are written."""
+
+_Form = TypeVar("_Form", ox.QueryResultsFormat, ox.RdfFormat)
+
+_PREFIXED_TYPES = {"text/turtle", "application/rdf+xml", "application/trig"}
+
+# SPARQL 1.1, section 19.8, as far as needed to tell a keyword from the same letters in a string, IRI, comment or name.
+_TOKEN = re.compile(
+    r"""
+      (?P<comment>\#[^\n\r]*)
+    | (?P<iri><[^<>"{}|^`\\\x00-\x20]*>)
+    | (?P<string>\"{3}(?:[^"\\]|\\.|"(?!""))*\"{3} | '{3}(?:[^'\\]|\\.|'(?!''))*'{3}
+               | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*')
+    | (?P<variable>[?$@]\w[\w-]*)
+    | (?P<name>(?P<prefix>[^\W\d_][\w.-]*)?:(?:[\w:.%-]|\\.)* )
+    | (?P<word>[^\W\d]\w*)
+    | (?P<other>[\d.]+|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_POSITION = re.compile(r"error at (\d+):(\d+): expected (.*)", re.DOTALL)
+_READABLE = re.compile(r"\"\S{1,4}\"|[A-Z]{2,}")
+
+
+def evaluate(store: ox.Store, query: Query, limit: int | None = None) -> tuple[bytes, str]:
+    """Answer the query: the bytes, and which of the two media types of the query they have.
+
+    `limit` is the number of bytes the answer may have. Raises QuerySyntaxError, AnswerTooLarge, NotAcceptable for a
+    media type that is in neither table, BadRequest for what the engine accepts but cannot evaluate, and StoreError.
+    """
+    output = _Limited(limit)
+    results = _ask(store, query)
+    try:
+        with engine_errors("reading the answer"):
+            if isinstance(results, ox.QueryTriples):
+                _write_graph(results, query.text, query.graph_type, output)
+                return output.getvalue(), query.graph_type
+            results.serialize(output, format=_format(SOLUTION_TYPES, query.solutions_type))
+            return output.getvalue(), query.solutions_type
+    except RuntimeError as error:
+        raise BadRequest(f"The query cannot be evaluated: {error}.") from error
+    finally:
+        del results
+
+
+def select(store: ox.Store, query: Query) -> Iterator[dict[str, str]]:
+    """Rows of a SELECT query as plain strings (IRI, lexical form of a literal); a row lacks its unbound variables."""
+    results = _ask(store, query)
+    if not isinstance(results, ox.QuerySolutions):
+        raise BadRequest("Only a SELECT query has rows.")
+    names = [variable.value for variable in results.variables]
+    with engine_errors("reading the answer"):
+        rows = [
+            {name: _plain(term) for name, term in zip(names, row, strict=True) if term is not None} for row in results
+        ]
+    return iter(rows)
+
+
+def _plain(term: object) -> str:
+    return term.value if isinstance(term, ox.NamedNode | ox.Literal | ox.BlankNode) else str(term)
+
+
+def dump(store: ox.Store, output: BinaryIO, media_type: str) -> None:
+    """Write everything the store holds; a format without named graphs gets the union of all graphs.
+
+    Raises NotAcceptable for a media type that is not in GRAPH_TYPES.
+    """
+    form = _format(GRAPH_TYPES, media_type)
+    with engine_errors("writing everything out"):
+        if form.supports_datasets:
+            store.dump(output, format=form, prefixes=dict(PREFIXES))
+        else:
+            _write_graph((quad.triple for quad in store), "", media_type, output)
+
+
+class _Limited(io.BytesIO):
+    """A buffer that refuses to grow beyond the limit, so that a huge answer costs no more memory than the limit."""
+
+    def __init__(self, limit: int | None) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: object) -> int:
+        if self._limit is not None and self.tell() + len(data) > self._limit:  # type: ignore[arg-type]
+            raise AnswerTooLarge(f"The answer has more than {self._limit:,} bytes; add LIMIT, or ask for less.")
+        return super().write(data)  # type: ignore[arg-type]
+
+
+def _ask(store: ox.Store, query: Query) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
+    try:
+        with engine_errors("evaluating the query"):
+            return store.query(
+                query.text,
+                base_iri=query.base_iri,
+                substitutions={ox.Variable(name): ox.NamedNode(iri) for name, iri in query.substitutions.items()},
+                **_dataset(query),
+            )
+    except SyntaxError as error:
+        raise syntax_error(query.text, str(error)) from error
+    except (RuntimeError, ValueError) as error:
+        raise BadRequest(f"The query cannot be evaluated: {error}.") from error
+
+
+def _dataset(query: Query) -> dict[str, Any]:
+    """The engine's arguments for the query's dataset.
+
+    The protocol's dataset wins over FROM (SPARQL 1.1 Protocol, section 2.1.4), and a dataset of either kind is all
+    there is: what it does not name is not in it (SPARQL 1.1 Query, section 13.2). The engine would put its union
+    over FROM, so the union is asked for only where nobody named a dataset.
+    """
+    if query.default_graphs is not None or query.named_graphs is not None:
+        return {
+            "default_graph": [ox.NamedNode(iri) for iri in query.default_graphs or ()],
+            "named_graphs": [ox.NamedNode(iri) for iri in query.named_graphs or ()],
+        }
+    return {"use_default_graph_as_union": not _has_from(query.text)}
+
+
+def _has_from(text: str) -> bool:
+    # The search for the letters is what nearly every query ends with.
+    return "from" in text.lower() and any(
+        token.lastgroup == "word" and token.group().upper() == "FROM" for token in _TOKEN.finditer(text)
+    )
+
+
+def syntax_error(text: str, message: str) -> QuerySyntaxError:
+    """What is wrong and where. The engine reads an undeclared prefix as bad grammar, so that is looked for first."""
+    if undeclared := _undeclared_prefix(text):
+        offset = undeclared.start()
+        line, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+        prefix = undeclared.group("prefix") or ""
+        return QuerySyntaxError(
+            f"The prefix {prefix}: at line {line}, column {column} is not declared; add PREFIX {prefix}: <…>.",
+            line,
+            column,
+        )
+    found = _POSITION.fullmatch(message)
+    if not found:
+        return QuerySyntaxError(f"The query is not SPARQL: {message}.")
+    line, column = int(found[1]), int(found[2])
+    hint = ", ".join(_READABLE.findall(found[3])[:8])
+    expected = f"; expected here: {hint}" if hint else ""
+    return QuerySyntaxError(
+        f"The query is not SPARQL; reading stopped at line {line}, column {column}{expected}.", line, column
+    )
+
+
+def _undeclared_prefix(text: str) -> re.Match[str] | None:
+    declared: set[str] = set()
+    after_keyword = False
+    for token in _TOKEN.finditer(text):
+        if token.lastgroup == "name":
+            prefix = token.group("prefix") or ""
+            if after_keyword:
+                declared.add(prefix)
+            elif prefix not in declared and prefix != "_":
+                return token
+        if token.group().strip() and token.lastgroup != "comment":
+            after_keyword = token.group().upper() == "PREFIX"
+    return None
+
+
+def _write_graph(triples: Iterable[ox.Triple], text: str, media_type: str, output: BinaryIO) -> None:
+    form = _format(GRAPH_TYPES, media_type)
+    # An RDF graph is a set (SPARQL 1.1 Query, section 16.2); the engine repeats triples that several rows make.
+    graph = list(dict.fromkeys(triples))
+    prefixes = _used_prefixes(graph, text) if media_type in _PREFIXED_TYPES else None
+    ox.serialize(graph, output, format=form, prefixes=prefixes)
+
+
+def _used_prefixes(graph: list[ox.Triple], text: str) -> dict[str, str]:
+    plain = ox.serialize(graph, format=ox.RdfFormat.N_TRIPLES) or b""
+    names = {iri: prefix for prefix, iri in {**PREFIXES, **_declared_prefixes(text)}.items()}
+    return {prefix: iri for iri, prefix in names.items() if b"<" + iri.encode() in plain}
+
+
+def _format(table: Mapping[str, _Form], media_type: str) -> _Form:
+    if form := table.get(media_type):
+        return form
+    raise NotAcceptable(f"{media_type} cannot be written for this kind of query; ask for one of {', '.join(table)}.")
+
+
+def _declared_prefixes(text: str) -> dict[str, str]:
+    tokens = [token for token in _TOKEN.finditer(text) if token.group().strip() and token.lastgroup != "comment"]
+    return {
+        name.group("prefix"): iri.group()[1:-1]
+        for keyword, name, iri in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if keyword.group().upper() == "PREFIX" and name.group("prefix") and ":" in iri.group()
+    }

@@ -1,0 +1,131 @@
+"""The query worker: a process that evaluates queries on one published generation, and may die of any of them.
+
+Started by `workers.WorkerPool` as `python -m app.store.worker DATA FD MEMORY LIMIT`: the data directory, the descriptor
+of a socket, the bytes of memory it may use, and the bytes an answer may have. It imports as little as it can, so that a
+replacement is there at once.
+
+A frame, either way, is two 4-byte lengths (big-endian), a JSON object and a body. A request is `{"generation": n}`, to
+move on to that generation, and with it `"query": {…}` or `"count": true`; an answer is `{"generation": n, "type": …}`
+with the body, `{"generation": n, "quads": …}`, or `{"error": …, "message": …}`.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import select
+import socket
+import struct
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from app.errors import QuerySyntaxError, TrialweaveError
+from app.store.base import Query
+from app.store.embedded import EmbeddedReader
+
+__all__ = ["HEADER", "STACK", "isolation", "main"]
+
+HEADER = struct.Struct("!II")
+"""Bytes of JSON, bytes of body."""
+
+STACK = 512 * 1024**2
+"""Bytes of stack for the evaluation, which recurses into nested queries. Only pages that are touched cost memory."""
+
+_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+
+
+def isolation() -> str:
+    """Leave the network for good, and say in words whether that worked. Call it before the first thread starts."""
+    if not sys.platform.startswith("linux"):
+        return "network not cut off: this platform has no network namespaces"
+    # Root needs no user namespace, and in one would lose its right to read other users' files.
+    flags = _NEW_NETWORK if os.geteuid() == 0 else _NEW_USER | _NEW_NETWORK
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.unshare(flags) == 0:
+        return "no network"
+    return f"network not cut off: {os.strerror(ctypes.get_errno())}"
+
+
+def main() -> None:
+    """Serve the parent until it closes the socket or dies."""
+    data = Path(sys.argv[1])
+    descriptor, memory, limit = map(int, sys.argv[2:5])
+    cut_off = isolation()
+    _limit_memory(memory)
+    connection = socket.socket(fileno=descriptor)
+    threading.stack_size(STACK)
+    threading.Thread(target=_serve, args=(connection, data, limit, cut_off), daemon=True).start()
+    # The parent's end closes when it says goodbye and when it is killed; neither may leave a query running.
+    goodbye = select.poll()
+    goodbye.register(connection, 0)
+    goodbye.poll()
+    os._exit(0)
+
+
+def _limit_memory(memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (memory + STACK, memory + STACK))
+    except (ValueError, OSError):
+        # macOS has no limit on address space; the deadline and the answer's cap hold all the same.
+        return
+
+
+class _Published:
+    """The published generation, opened again when the parent has seen a newer one."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._reader: EmbeddedReader | None = None
+
+    def at(self, generation: int) -> EmbeddedReader:
+        if self._reader and self._reader.generation != generation:
+            self._reader.close()
+            self._reader = None
+        if not self._reader:
+            self._reader = EmbeddedReader(self._data)
+        return self._reader
+
+
+def _serve(connection: socket.socket, data: Path, limit: int, cut_off: str) -> None:
+    """Answer one request after the other. What is no error for the asker ends the process, not just this thread."""
+    try:
+        published = _Published(data)
+        requests = connection.makefile("rb")
+        _send(connection, {"ready": cut_off})
+        while frame := requests.read(HEADER.size):
+            request = json.loads(requests.read(HEADER.unpack(frame)[0]))
+            try:
+                header, body = _answer(published.at(request["generation"]), request, limit)
+            except TrialweaveError as error:
+                header, body = _failure(error), b""
+            _send(connection, header, body)
+    finally:
+        os._exit(1)
+
+
+def _answer(reader: EmbeddedReader, request: dict[str, Any], limit: int) -> tuple[dict[str, Any], bytes]:
+    header: dict[str, Any] = {"generation": reader.generation}
+    if "count" in request:
+        return header | {"quads": reader.info().quads}, b""
+    if "query" not in request:
+        return header, b""
+    answer = reader.query(Query(**request["query"]), limit)
+    return header | {"type": answer.media_type}, answer.body
+
+
+def _failure(error: TrialweaveError) -> dict[str, Any]:
+    position = {"line": error.line, "column": error.column} if isinstance(error, QuerySyntaxError) else {}
+    return {"error": type(error).__name__, "message": error.message, **position}
+
+
+def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") -> None:
+    text = json.dumps(header).encode()
+    connection.sendall(HEADER.pack(len(text), len(body)) + text)
+    connection.sendall(body)
+
+
+if __name__ == "__main__":
+    main()
