@@ -243,8 +243,6 @@ class _Writer:
         self._write_parts()
         for cohort in self.study.cohorts:
             self._write_administrations(cohort)
-        for event in self.study.adverse_events:
-            self._write_evidence(f"{self.study_iri}/event/{name_segment(event.name)}", event.evidence)
         self._write_findings()
 
     def _write_identity(self) -> None:
@@ -309,6 +307,7 @@ class _Writer:
                 subject = f"{study}/{kind}/{name_segment(part.name)}"
                 lines.append(f"<{study}> {has} <{subject}> .\n")
                 _add(lines, subject, [*classes, *_pairs(part, rows, study)])
+                self._write_evidence(subject, getattr(part, "evidence", ()))
         for attribute, kind, has, rows, classes in tables.UNNAMED_PARTS:
             for part in getattr(self.study, attribute):
                 pairs = _pairs(part, rows, study)
@@ -327,6 +326,7 @@ class _Writer:
             part = f"{self.study_iri}/administration/{name}"
             _add(self.lines, subject, [f"{_RECEIVES} <{part}>"])
             _add(self.lines, part, [*_ADMINISTRATION, *pairs])
+            self._write_evidence(part, administration.evidence)
 
     def _write_findings(self) -> None:
         study = self.study_iri

@@ -1,6 +1,8 @@
 """What can be wrong with a source document, said so that the person who has to mend it knows where to look."""
 
-__all__ = ["SourceError"]
+from collections.abc import Sequence
+
+__all__ = ["SourceError", "SourceErrors"]
 
 
 class SourceError(Exception):
@@ -17,3 +19,12 @@ class SourceError(Exception):
         self.field = field
         where = source if line is None else f"{source}:{line}"
         super().__init__(f"{where}: {problem}" if field is None else f"{where}: {field}: {problem}")
+
+
+class SourceErrors(SourceError):
+    """Several things are wrong with one document; `errors` holds each of them, in document order."""
+
+    def __init__(self, errors: Sequence[SourceError]) -> None:
+        super().__init__(errors[0].source, "\n".join(str(error) for error in errors))
+        self.errors = tuple(errors)
+        self.args = ("\n".join(str(error) for error in errors),)

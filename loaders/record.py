@@ -306,6 +306,7 @@ class Administration(Part):
     dose_unit_text: str | None = None
     dose_interval: Duration | None = None
     dose_text: str | None = None
+    evidence: list[Evidence] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -320,6 +321,7 @@ class Cohort(Part):
     description: str | None = None
     subgroup_of: Name | None = None
     receives: list[Administration] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
