@@ -49,6 +49,7 @@ _ACTIVITY = types("prov:Activity")
 _ADMINISTRATION = types("tw:Administration")
 _ASSERTION_GRAPH = types("tw:AssertionGraph")
 _CONTENT_SHA256 = iri("tw:contentSha256")
+_DOCUMENT_KEY = iri("tw:documentKey")
 _ENDED_AT = iri("prov:endedAtTime")
 _EVIDENCE_SPAN = types("tw:EvidenceSpan")
 _EXACT_MATCH = iri("skos:exactMatch")
@@ -81,11 +82,13 @@ class Identity:
     """Under which keys a study and its publications are stored, which a record alone cannot know.
 
     A page prints a DOI where another source knows the PubMed id too; both must meet under one IRI. `study` is the last
-    segment of the study's IRI; `publications` maps a publication key as the record would make it to the key to use.
+    segment of the study's IRI; `publications` maps a publication key as the record would make it to the key to use;
+    `graph` is the assertion graph when it is not the plain one of the source's kind.
     """
 
     study: str
     publications: Mapping[str, str] = field(default_factory=dict)
+    graph: str | None = None
 
     @classmethod
     def of(cls, study: Study) -> "Identity":
@@ -137,7 +140,7 @@ def emit(study: Study, identity: Identity | None = None) -> Emission:
     writer.write_study()
     links: list[str] = []
     subjects = tuple(sorted({_write_link(links, writer.study_iri, link) for link in study.links}))
-    graph = graph_iri(identity.study, study.source.kind)
+    graph = identity.graph or graph_iri(identity.study, study.source.kind)
     return Emission(writer.study_iri, graph, _join(writer.lines), _join(links), subjects)
 
 
@@ -156,6 +159,8 @@ def emit_provenance(source: Source, graph: str, study: str, loader_version: str,
         f"{_CONTENT_SHA256} {literal(source.sha256)}",
         f"{_LOADER_VERSION} {literal(loader_version)}",
     ]
+    if source.document:
+        statements.append(f"{_DOCUMENT_KEY} {literal(source.document)}")
     if source.version_date:
         statements.append(f"{_SOURCE_VERSION} {date(source.version_date)}")
     lines: list[str] = []

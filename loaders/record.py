@@ -495,12 +495,16 @@ class StudyLink(Part):
 
 @dataclass(slots=True, kw_only=True)
 class Source(Part):
-    """Which document this record was read from: its kind, file name, the SHA-256 of its bytes and its own date."""
+    """Which document this record was read from: its kind, file name, the SHA-256 of its bytes and its own date.
+
+    `document` tells it from other documents of its kind about the same study: the site and the article.
+    """
 
     kind: SourceKind
     name: str
     sha256: Sha256
     version_date: Date | None = None
+    document: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

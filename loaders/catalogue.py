@@ -1,0 +1,196 @@
+"""What is stored already, and under which key: so that the same study meets itself, whatever brought it.
+
+Sources name a study by different identifiers. A page prints a DOI, a registry an NCT id, a curated record both and a
+PubMed id too. A shared identifier is identity, in any order of loading: `Catalogue.identify` answers which key a record
+goes under and which keys it replaces. Publications meet in the same way, by PubMed id or DOI.
+
+Two studies with different NCT ids are never merged, even when one article reports both.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from loaders.emit import GRAPH_NAMES, Identity, graph_iri
+from loaders.link.identifiers import publication_key, segment, study_key
+from loaders.record import Publication, Study
+
+__all__ = ["Catalogue", "Identification", "StoredGraph", "document_key"]
+
+Identifier = tuple[str, str]
+"""A kind of identifier and its value: ("nct", "NCT01363401"), ("pmid", "30048006"), ("doi", "10.1002/ana.25302")."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGraph:
+    """An assertion graph that is in the store: the key of its study, its document, and what it was made from."""
+
+    study: str
+    document: str
+    sha256: str
+    loader_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """Where a record belongs. `moved_studies` and `moved_publications` map stored keys to the keys that replace them.
+
+    `aliases` are the keys that the record alone would have used: they keep answering, whichever source came first.
+    """
+
+    identity: Identity
+    moved_studies: Mapping[str, str]
+    moved_publications: Mapping[str, str]
+    study_aliases: tuple[str, ...]
+    publication_aliases: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Names:
+    """Which identifiers lead to which keys, and back."""
+
+    keys: dict[Identifier, set[str]] = field(default_factory=lambda: defaultdict(set))
+    identifiers: dict[str, set[Identifier]] = field(default_factory=lambda: defaultdict(set))
+
+    def add(self, key: str, identifiers: Iterable[Identifier]) -> None:
+        for identifier in identifiers:
+            self.keys[identifier].add(key)
+            self.identifiers[key].add(identifier)
+
+    def matches(self, identifiers: Iterable[Identifier]) -> set[str]:
+        return {key for identifier in identifiers for key in self.keys.get(identifier, ())}
+
+    def merge(self, old: str, new: str) -> None:
+        for identifier in self.identifiers.pop(old, set()):
+            self.keys[identifier].discard(old)
+            self.add(new, [identifier])
+
+
+def document_key(study: Study) -> str:
+    """Return what tells this document from others of its kind about the same study: its site and its article.
+
+    A new version of the same page or file has the same key and replaces the old one; another page does not.
+    """
+    publication = study.publications[0] if study.publications else None
+    article = publication_key(publication.pmid, publication.doi) if publication else None
+    site = study.page.url.split("/")[2] if study.page and study.page.url and "://" in study.page.url else None
+    return "/".join(part for part in (site, article) if part)
+
+
+class Catalogue:
+    """The keys of all stored studies, publications and assertion graphs."""
+
+    def __init__(self) -> None:
+        self.graphs: dict[str, StoredGraph] = {}
+        self._studies = _Names()
+        self._publications = _Names()
+        self._loaded: set[tuple[str, str]] = set()
+
+    def add_graph(self, graph: str, stored: StoredGraph) -> None:
+        """Note that an assertion graph is stored, in place of an earlier version of it."""
+        if earlier := self.graphs.get(graph):
+            self._loaded.discard((earlier.sha256, earlier.loader_version))
+        self.graphs[graph] = stored
+        self._loaded.add((stored.sha256, stored.loader_version))
+
+    def add_study(self, key: str, identifiers: Iterable[Identifier]) -> None:
+        """Note that a study with these identifiers is stored under this key."""
+        self._studies.add(key, identifiers)
+
+    def add_publication(self, key: str, identifiers: Iterable[Identifier]) -> None:
+        """Note that a publication with these identifiers is stored under this key."""
+        self._publications.add(key, identifiers)
+
+    def graphs_of(self, study: str) -> list[str]:
+        """Return the IRIs of the assertion graphs about a study, sorted."""
+        return sorted(graph for graph, stored in self.graphs.items() if stored.study == study)
+
+    def has(self, sha256: str, loader_version: str) -> bool:
+        """Say whether a document with these bytes was loaded by this version of the loaders."""
+        return (sha256, loader_version) in self._loaded
+
+    def identify(self, study: Study) -> Identification:
+        """Return the key a record goes under, and what has to move there. The catalogue itself does not change.
+
+        Raises ValueError when the record has no identifier at all.
+        """
+        own = Identity.of(study).study
+        matches = self._study_matches(study)
+        known = set(_study_identifiers(study)).union(*(self._studies.identifiers[key] for key in matches))
+        key = study_key(*(_best(known, kind) for kind in ("nct", "pmid", "doi"))) or own
+        moved: dict[str, str] = {}
+        aliases: dict[str, str] = {}
+        for publication in study.publications:
+            self._identify_publication(publication, moved, aliases)
+        return Identification(
+            identity=Identity(key, {**moved, **aliases}),
+            moved_studies={match: key for match in sorted(matches) if match != key},
+            moved_publications=moved,
+            study_aliases=(own,) if own != key else (),
+            publication_aliases=aliases,
+        )
+
+    def place(self, study: str, kind: str, document: str) -> str:
+        """Return the graph for a document: the plain one of its source kind, unless another document lives there."""
+        plain = graph_iri(study, kind)
+        stored = self.graphs.get(plain)
+        return plain if stored is None or stored.document == document else f"{plain}/{segment(document)}"
+
+    def note(self, study: Study, identification: Identification, graph: str, stored: StoredGraph) -> None:
+        """Note that a record was stored, so that the next one meets it."""
+        for old, new in identification.moved_studies.items():
+            self._studies.merge(old, new)
+        for old, new in identification.moved_publications.items():
+            self._publications.merge(old, new)
+        self._studies.add(identification.identity.study, _study_identifiers(study))
+        for publication in study.publications:
+            key = publication_key(publication.pmid, publication.doi)
+            if key:
+                key = identification.identity.publications.get(key, key)
+                self._publications.add(key, _publication_identifiers(publication))
+        self.add_graph(graph, stored)
+
+    def move(self, graph: str, study: str) -> str:
+        """Note that an assertion graph moves to another study's key, and return its new IRI."""
+        stored = self.graphs.pop(graph)
+        kind = next(kind for kind, name in GRAPH_NAMES.items() if name == graph.split("/graph/")[1].split("/")[1])
+        new = self.place(study, kind, stored.document)
+        self.graphs[new] = StoredGraph(study, stored.document, stored.sha256, stored.loader_version)
+        return new
+
+    def _study_matches(self, study: Study) -> set[str]:
+        matches = self._studies.matches(_study_identifiers(study))
+        registered = {key: _best(self._studies.identifiers[key], "nct") for key in matches}
+        if study.nct:
+            return {key for key, nct in registered.items() if nct in {None, study.nct}}
+        # An article that several registered studies share does not say which of them a page about it means.
+        if len({nct for nct in registered.values() if nct}) > 1:
+            return {key for key, nct in registered.items() if nct is None}
+        return matches
+
+    def _identify_publication(self, publication: Publication, moved: dict[str, str], aliases: dict[str, str]) -> None:
+        own = publication_key(publication.pmid, publication.doi)
+        if own is None:
+            return
+        matches = self._publications.matches(_publication_identifiers(publication))
+        known = set(_publication_identifiers(publication))
+        known = known.union(*(self._publications.identifiers[match] for match in matches))
+        key = publication_key(_best(known, "pmid"), _best(known, "doi")) or own
+        moved.update({match: key for match in matches if match != key})
+        if own != key:
+            aliases[own] = key
+
+
+def _best(identifiers: Iterable[Identifier], kind: str) -> str | None:
+    """Return the identifier of a kind; the smallest when sources give several, so that load order does not matter."""
+    return min((value for name, value in identifiers if name == kind), default=None)
+
+
+def _study_identifiers(study: Study) -> list[Identifier]:
+    given = (("nct", study.nct), ("pmid", study.pmid), ("doi", study.doi and study.doi.lower()))
+    return [(kind, value) for kind, value in given if value]
+
+
+def _publication_identifiers(publication: Publication) -> list[Identifier]:
+    given = (("pmid", publication.pmid), ("doi", publication.doi and publication.doi.lower()))
+    return [(kind, value) for kind, value in given if value]
