@@ -24,15 +24,16 @@ _CHUNK = 5_000
 
 
 class EmbeddedReader:
-    """The published generation of a data directory, read-only, and kept from removal until `close`.
+    """One published generation of a data directory, read-only, and kept from removal until `close`.
 
-    A directory that is absent or holds nothing published yet reads as an empty store with generation 0.
+    It is the one with the number `generation`, or the current one when that is gone or no number is given. A directory
+    that is absent or holds nothing published yet reads as an empty store with generation 0.
     Raises StoreUnreadable when the directory is not ours, StoreDamaged when its generation does not open.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, generation: int = 0) -> None:
         self.data = DataDirectory(data)
-        self._lease = self.data.lease()
+        self._lease = self.data.lease(generation)
         self.generation = self._lease.number if self._lease else 0
         try:
             self._store = ox.Store.read_only(str(self._lease.path)) if self._lease else ox.Store()
@@ -56,7 +57,7 @@ class EmbeddedReader:
         dump(self._store, output, media_type)
 
     def info(self) -> StoreInfo:
-        """What this generation holds. Counting reads the whole generation: about 0.1 s for a million quads."""
+        """What this generation holds. Counting reads the whole generation: about 0.6 s a million quads."""
         return StoreInfo(ENGINE, self.generation, len(self._store), str(self.data.path))
 
     def close(self) -> None:

@@ -165,9 +165,14 @@ class DataDirectory:
 
     # Reading
 
-    def lease(self) -> Lease | None:
-        """Claim the current generation; None when nothing was published. Raises StoreUnreadable, StoreDamaged."""
+    def lease(self, wanted: int = 0) -> Lease | None:
+        """Claim the generation with that number, or the current one when that is gone or no number is given.
+
+        None when nothing was published. Raises StoreUnreadable, StoreDamaged.
+        """
         self.check()
+        if wanted and (lease := self._lease(wanted)):
+            return lease
         # A publisher may remove the generation between reading CURRENT and locking it; then CURRENT has moved on.
         for _ in range(5):
             number = self.current()

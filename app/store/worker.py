@@ -25,7 +25,7 @@ from app.errors import QuerySyntaxError, TrialweaveError
 from app.store.base import Query
 from app.store.embedded import EmbeddedReader
 
-__all__ = ["HEADER", "STACK", "isolation", "main"]
+__all__ = ["HEADER", "STACK", "leave_network", "main"]
 
 HEADER = struct.Struct("!II")
 """Bytes of JSON, bytes of body."""
@@ -33,10 +33,15 @@ HEADER = struct.Struct("!II")
 STACK = 512 * 1024**2
 """Bytes of stack for the evaluation, which recurses into nested queries. Only pages that are touched cost memory."""
 
+# Address space that the engine's threads take for their stacks and heaps and hardly touch; they grow with the cores.
+_RESERVED = (256 + 32 * (os.cpu_count() or 1)) * 1024**2
+
+_BLOCK = 64 * 1024
+
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 
 
-def isolation() -> str:
+def leave_network() -> str:
     """Leave the network for good, and say in words whether that worked. Call it before the first thread starts."""
     if not sys.platform.startswith("linux"):
         return "network not cut off: this platform has no network namespaces"
@@ -52,11 +57,11 @@ def main() -> None:
     """Serve the parent until it closes the socket or dies."""
     data = Path(sys.argv[1])
     descriptor, memory, limit = map(int, sys.argv[2:5])
-    cut_off = isolation()
+    leave_network()
     _limit_memory(memory)
     connection = socket.socket(fileno=descriptor)
     threading.stack_size(STACK)
-    threading.Thread(target=_serve, args=(connection, data, limit, cut_off), daemon=True).start()
+    threading.Thread(target=_serve, args=(connection, data, limit), daemon=True).start()
     # The parent's end closes when it says goodbye and when it is killed; neither may leave a query running.
     goodbye = select.poll()
     goodbye.register(connection, 0)
@@ -67,7 +72,8 @@ def main() -> None:
 def _limit_memory(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        resource.setrlimit(resource.RLIMIT_AS, (memory + STACK, memory + STACK))
+        space = memory + STACK + _RESERVED
+        resource.setrlimit(resource.RLIMIT_AS, (space, space))
     except (ValueError, OSError):
         # macOS has no limit on address space; the deadline and the answer's cap hold all the same.
         return
@@ -85,16 +91,16 @@ class _Published:
             self._reader.close()
             self._reader = None
         if not self._reader:
-            self._reader = EmbeddedReader(self._data)
+            self._reader = EmbeddedReader(self._data, generation)
         return self._reader
 
 
-def _serve(connection: socket.socket, data: Path, limit: int, cut_off: str) -> None:
+def _serve(connection: socket.socket, data: Path, limit: int) -> None:
     """Answer one request after the other. What is no error for the asker ends the process, not just this thread."""
     try:
         published = _Published(data)
         requests = connection.makefile("rb")
-        _send(connection, {"ready": cut_off})
+        _send(connection, {"ready": True})
         while frame := requests.read(HEADER.size):
             request = json.loads(requests.read(HEADER.unpack(frame)[0]))
             try:
@@ -123,8 +129,10 @@ def _failure(error: TrialweaveError) -> dict[str, Any]:
 
 def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") -> None:
     text = json.dumps(header).encode()
-    connection.sendall(HEADER.pack(len(text), len(body)) + text)
-    connection.sendall(body)
+    # One send for a small answer, as each wakes the parent; no second copy of a large one.
+    connection.sendall(HEADER.pack(len(text), len(body)) + text + body[:_BLOCK])
+    if len(body) > _BLOCK:
+        connection.sendall(memoryview(body)[_BLOCK:])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,14 @@ from app.store.base import Answer, Query, StoreInfo
 from app.store.generations import ENGINE, DataDirectory
 from app.store.worker import HEADER
 
-__all__ = ["WorkerPool"]
+__all__ = ["WorkerPool", "isolation"]
 
 _log = logging.getLogger(__name__)
+
+_QUERY = [field.name for field in fields(Query)]
+
+# -P: the folder the service was started in is no place to import code from.
+_PYTHON = [sys.executable, "-P"]
 
 _START = 10.0
 """Seconds a new worker may take until it is ready; it takes well under a tenth of one."""
@@ -71,11 +76,6 @@ class WorkerPool:
             return None
         return status.st_ino, status.st_mtime_ns
 
-    @property
-    def isolation(self) -> str:
-        """Whether the workers are cut off the network, in words."""
-        return next((worker.isolation for worker in self._workers if worker.isolation), "no worker is running")
-
     async def start(self) -> None:
         """Start the workers. Raises StoreUnreadable, StoreDamaged, and StoreError when a worker does not come up."""
         self.data.check()
@@ -105,7 +105,7 @@ class WorkerPool:
         Raises Busy, DeadlineExceeded after `query_timeout` seconds, AnswerTooLarge, WorkerLost, and what
         `evaluation.evaluate` raises. Cancelling stops the query.
         """
-        header, body = await self._ask({"query": asdict(query)})
+        header, body = await self._ask({"query": {name: getattr(query, name) for name in _QUERY}})
         return Answer(body, header["type"], header["generation"])
 
     async def info(self) -> StoreInfo:
@@ -210,7 +210,6 @@ class _Worker:
     def __init__(self, data: Path, settings: Settings) -> None:
         self.idle = False
         self.generation = -1
-        self.isolation = ""
         self._answer_bytes = settings.answer_bytes
         ours, theirs = socket.socketpair()
         with theirs:
@@ -227,12 +226,11 @@ class _Worker:
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._socket)
         try:
             async with asyncio.timeout(_START):
-                header, _ = await self._receive()
+                await self._receive()
         except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
             raise StoreError(
                 "A query worker did not start; see the messages above, or try with more memory."
             ) from error
-        self.isolation = header["ready"]
         self.idle = True
 
     async def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -248,7 +246,7 @@ class _Worker:
                 "The query ended the process that evaluated it, most often by needing too much memory or being nested "
                 "too deeply; ask for less."
             ) from error
-        self.generation = header.get("generation", -1)
+        self.generation = header.get("generation", self.generation)
         self.idle = True
         return header, body
 
@@ -272,17 +270,30 @@ class _Worker:
 
 def _start_process(data: Path, settings: Settings, theirs: socket.socket) -> subprocess.Popen[bytes]:
     arguments = [str(data), *map(str, (theirs.fileno(), settings.worker_memory, settings.answer_bytes))]
-    root = str(Path(app.__file__).parents[1])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    # -P: the folder the service was started in is no place to import code from. An own session: Ctrl-C is the parent's.
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "app.store.worker", *arguments],
+        [*_PYTHON, "-m", "app.store.worker", *arguments],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        start_new_session=True,  # Ctrl-C is for the parent, which then stops its workers.
+        env=_environment(),
     )
+
+
+def isolation() -> str:
+    """Whether query workers on this machine are cut off the network, in words; tried out in a process of its own."""
+    attempt = "from app.store.worker import leave_network; print(leave_network())"
+    done = subprocess.run([*_PYTHON, "-c", attempt], env=_environment(), capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown: the attempt failed"
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, with the project on the path also where it runs from a folder uninstalled.
+
+    Two heaps are enough for one query at a time; each more would take 64 MiB from the worker's address space.
+    """
+    paths = [str(Path(app.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "MALLOC_ARENA_MAX": "2"}
 
 
 _ERRORS = {name: getattr(errors, name) for name in errors.__all__ if name != "STATUS"}

@@ -1,0 +1,148 @@
+"""Changes: all or nothing, seen by the writer at once and by readers when published."""
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import BadRequest, QuerySyntaxError, StoreError
+from app.store.base import Change, Query, ReplaceGraph, ReplaceSubjects
+from app.store.embedded import EmbeddedReader, EmbeddedStore
+from tests.store.conftest import Publish, graph, triples
+
+EX = "http://example.org/"
+
+
+def quads(store: EmbeddedStore | EmbeddedReader) -> list[str]:
+    """Everything in named graphs, as `graph subject object`."""
+    found = store.rows("SELECT ?g ?s ?o { GRAPH ?g { ?s ?p ?o } }")
+    return sorted(" ".join(row[name].removeprefix(EX) for name in "gso") for row in found)
+
+
+def test_a_new_directory_reads_as_an_empty_store(data: Path) -> None:
+    with EmbeddedReader(data) as reader:
+        assert (reader.generation, quads(reader)) == (0, [])
+        assert reader.info().quads == 0
+    assert not data.exists()
+
+
+def test_what_was_written_comes_back_in_the_union_default_graph(data: Path, publish: Publish) -> None:
+    publish(graph("g", 'a says "1"'), graph("h", 'b says "2"'))
+    with EmbeddedReader(data) as reader:
+        assert sorted(row["o"] for row in reader.rows("SELECT ?o { ?s ?p ?o }")) == ["1", "2"]
+        assert reader.info().quads == 2
+        answer = reader.query(Query("ASK { ?s ?p '1' . ?t ?p '2' }"))
+        assert (answer.body, answer.generation) == (b'{"head":{},"boolean":true}', 1)
+
+
+def test_unpublished_changes_are_for_the_writer_alone(data: Path, publish: Publish) -> None:
+    publish(graph("g", 'a says "old"'))
+    with EmbeddedStore(data) as store:
+        store.apply([graph("g", 'a says "new"')])
+        with EmbeddedReader(data) as reader:
+            assert quads(reader) == ["g a old"]
+        assert quads(store) == ["g a new"]
+        assert b"new" in store.query(Query("SELECT * { ?s ?p ?o }")).body
+        assert store.info().generation == 1
+    with EmbeddedStore(data) as store:
+        assert quads(store) == ["g a old"]
+
+
+def test_replacing_a_graph_leaves_the_others(data: Path, publish: Publish) -> None:
+    publish(graph("g", 'a says "1"', 'b says "2"'), graph("h", 'a says "1"'))
+    with EmbeddedStore(data) as store:
+        store.apply([graph("g", 'c says "3"')])
+        assert quads(store) == ["g c 3", "h a 1"]
+        store.apply([graph("g")])
+        assert quads(store) == ["h a 1"]
+
+
+def test_replacing_subjects_leaves_the_rest_of_the_graph(data: Path, publish: Publish) -> None:
+    publish(graph("p", 'a says "1"', 'a says "2"', 'b says "3"'), graph("q", 'a says "4"'))
+    with EmbeddedStore(data) as store:
+        store.apply([ReplaceSubjects(f"{EX}p", (f"{EX}a", f"{EX}new"), triples('a says "5"', 'new says "6"'))])
+        assert quads(store) == ["p a 5", "p b 3", "p new 6", "q a 4"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (ReplaceGraph(f"{EX}> {{}} }} ; DROP ALL #", b""), "is not an IRI"),
+        (ReplaceGraph("no scheme", b""), "is not an IRI"),
+        (ReplaceSubjects(f"{EX}g", (f"{EX}a> ?p ?o }} }} ; DROP ALL #",), b""), "is not an IRI"),
+        (ReplaceGraph(f"{EX}h", b"} } ; DROP ALL ; INSERT DATA { GRAPH <x:g> { "), "are not N-Triples"),
+        (ReplaceGraph(f"{EX}h", triples('a says "1"') + b"a b c ."), f"for graph {EX}h are not N-Triples"),
+        (ReplaceGraph(f"{EX}h", b'<x:a> <x:b> "\xff" .'), "are not N-Triples"),
+    ],
+)
+def test_one_bad_change_undoes_all(data: Path, bad: Change, says: str) -> None:
+    with EmbeddedStore(data) as store:
+        store.apply([graph("g", 'a says "kept"')])
+        with pytest.raises(BadRequest, match=says):
+            store.apply([graph("g", 'a says "lost"'), bad])
+        assert quads(store) == ["g a kept"]
+
+
+def test_odd_texts_survive_the_way_in(data: Path) -> None:
+    text = r'"} }; DROP ALL # \"quoted\" \\ \n \u00e9 é 𝄞 {"'
+    with EmbeddedStore(data) as store:
+        store.apply([graph("g", f"a says {text}")])
+        assert quads(store) == ['g a } }; DROP ALL # "quoted" \\ \n é é 𝄞 {']
+
+
+def test_a_graph_larger_than_one_operation_arrives_whole(data: Path) -> None:
+    lines = "".join(f'<{EX}s{n}> <{EX}p> "{n}" .\n' for n in range(12_000))
+    with EmbeddedStore(data) as store:
+        store.apply([ReplaceGraph(f"{EX}g", lines.encode())])
+        assert list(store.rows("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }")) == [{"n": "12000"}]
+
+
+def test_blank_nodes_stay_one_node_across_a_large_graph(data: Path) -> None:
+    lines = "".join(f'_:b <{EX}p> "{n}" .\n' for n in range(12_000))
+    with EmbeddedStore(data) as store:
+        store.apply([ReplaceGraph(f"{EX}g", lines.encode())])
+        assert list(store.rows("SELECT (COUNT(DISTINCT ?s) AS ?n) { ?s ?p ?o }")) == [{"n": "1"}]
+
+
+def test_an_update_is_one_transaction(data: Path) -> None:
+    with EmbeddedStore(data) as store:
+        store.update(f'INSERT DATA {{ GRAPH <{EX}g> {{ <{EX}a> <{EX}p> "kept" }} }}')
+        with pytest.raises(BadRequest, match="nothing was changed"):
+            store.update(f"CLEAR GRAPH <{EX}g> ; DROP GRAPH <{EX}missing>")
+        with pytest.raises(QuerySyntaxError) as caught:
+            store.update(f"DROP GRAPH <{EX}g> ;\nINSERT DATA (")
+        assert caught.value.line == 2
+        assert quads(store) == ["g a kept"]
+
+
+def test_files_are_loaded_all_or_none(data: Path, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.nq", tmp_path / "bad.nq"
+    good.write_text(f'<{EX}a> <{EX}p> "1" <{EX}g> .')
+    bad.write_text(f'<{EX}b> <{EX}p> "2" <{EX}g> .\nnonsense\n')
+    with EmbeddedStore(data) as store:
+        with pytest.raises(BadRequest, match=r"nothing was loaded from good\.nq, bad\.nq"):
+            store.bulk_load([good, bad])
+        assert quads(store) == []
+        other = tmp_path / "other.nq"
+        other.write_text(f'<{EX}c> <{EX}p> "3" <{EX}h> .\n')
+        store.bulk_load([good, other])
+        assert quads(store) == ["g a 1", "h c 3"]
+
+
+def test_a_backup_is_a_data_directory_of_its_own(data: Path, publish: Publish, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    with EmbeddedStore(data) as store, pytest.raises(StoreError, match="published nothing yet"):
+        store.backup(copy)
+    publish()
+    publish(graph("g", 'a says "1"'))
+    with EmbeddedStore(data) as store:
+        store.apply([graph("g", 'a says "unpublished"')])
+        store.backup(copy)
+        with pytest.raises(StoreError, match="exists; a backup needs a new folder"):
+            store.backup(copy)
+    with EmbeddedReader(copy) as reader:
+        assert (reader.generation, quads(reader)) == (2, ["g a 1"])
+    with EmbeddedStore(copy) as store:
+        store.apply([graph("g", 'a says "elsewhere"')])
+        store.publish()
+    with EmbeddedReader(data) as reader:
+        assert quads(reader) == ["g a 1"]
