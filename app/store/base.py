@@ -4,7 +4,7 @@ Two things hold for every implementation: the default graph of a query is the un
 nobody sees a change before `publish` has made it part of a generation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -82,11 +82,17 @@ class Store(Protocol):
     def query(self, query: Query) -> Answer:
         """Answer from what this writer has changed so far, published or not. Raises QuerySyntaxError."""
 
+    def rows(self, text: str, substitutions: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+        """Rows of a SELECT query as plain strings; unbound variables are absent from a row."""
+
     def apply(self, changes: Sequence[Change]) -> None:
         """Make all the changes, or none of them."""
 
     def update(self, text: str) -> None:
-        """Run a SPARQL 1.1 update as one transaction. The caller has refused LOAD and SERVICE before."""
+        """Run a SPARQL 1.1 update as one transaction. The caller has refused LOAD and SERVICE before.
+
+        The default graph of its WHERE is the unnamed graph, not the union (SPARQL 1.1 Update, section 3.1.3).
+        """
 
     def bulk_load(self, files: Sequence[Path]) -> None:
         """Add N-Quads files, faster than `apply`, all of them or none."""
@@ -95,7 +101,7 @@ class Store(Protocol):
         """Make every change so far visible as a new generation, and return its number."""
 
     def backup(self, target: Path) -> None:
-        """Write a copy of the published generation into `target`, a folder that must not exist yet."""
+        """Write the published generation into `target`, a folder that must not exist yet, as a store of its own."""
 
     def info(self) -> StoreInfo:
         """Say what the store holds."""

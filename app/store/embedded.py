@@ -107,7 +107,7 @@ class EmbeddedStore:
     def apply(self, changes: Sequence[Change]) -> None:
         """Make all the changes, or none of them. Raises BadRequest for what is no IRI or no N-Triples, StoreFull."""
         if operations := [operation for change in changes for operation in _operations(change)]:
-            self._update(";\n".join(operations))
+            self.update(";\n".join(operations))
 
     def update(self, text: str) -> None:
         """Run a SPARQL 1.1 update as one transaction. Raises QuerySyntaxError, BadRequest, StoreFull.
@@ -115,9 +115,6 @@ class EmbeddedStore:
         The default graph of its WHERE is the unnamed graph, not the union: an update says which graphs it reads
         (SPARQL 1.1 Update, section 3.1.3). The caller has refused LOAD and SERVICE before.
         """
-        self._update(text)
-
-    def _update(self, text: str) -> None:
         try:
             with engine_errors("changing the store"):
                 self._store.update(text)
