@@ -35,13 +35,14 @@ class StoredGraph:
 class Identification:
     """Where a record belongs. `moved_studies` and `moved_publications` map stored keys to the keys that replace them.
 
-    `aliases` are the keys that the record alone would have used: they keep answering, whichever source came first.
+    `study_aliases` maps the other keys that the record's identifiers make to the key they lead to, whichever source
+    came first, or to None where several studies share the identifier, so that it can lead to none of them.
     """
 
     identity: Identity
     moved_studies: Mapping[str, str]
     moved_publications: Mapping[str, str]
-    study_aliases: tuple[str, ...]
+    study_aliases: Mapping[str, str | None]
     publication_aliases: Mapping[str, str]
 
 
@@ -118,15 +119,16 @@ class Catalogue:
         matches = self._study_matches(study)
         known = set(_study_identifiers(study)).union(*(self._studies.identifiers[key] for key in matches))
         key = study_key(*(_best(known, kind) for kind in ("nct", "pmid", "doi"))) or own
+        moved_studies = {match: key for match in sorted(matches) if match != key}
         moved: dict[str, str] = {}
         aliases: dict[str, str] = {}
         for publication in study.publications:
             self._identify_publication(publication, moved, aliases)
         return Identification(
             identity=Identity(key, {**moved, **aliases}),
-            moved_studies={match: key for match in sorted(matches) if match != key},
+            moved_studies=moved_studies,
             moved_publications=moved,
-            study_aliases=(own,) if own != key else (),
+            study_aliases=self._study_aliases(study, key, moved_studies),
             publication_aliases=aliases,
         )
 
@@ -158,6 +160,15 @@ class Catalogue:
         self.graphs[new] = StoredGraph(study, stored.document, stored.sha256, stored.loader_version)
         return new
 
+    def _study_aliases(self, study: Study, key: str, moved: Mapping[str, str]) -> dict[str, str | None]:
+        aliases: dict[str, str | None] = {}
+        for identifier in _study_identifiers(study):
+            alias = study_key(**{"nct": None, "pmid": None, "doi": None, **dict([identifier])})
+            others = self._studies.keys.get(identifier, set()) - {key} - set(moved)
+            if alias and alias != key:
+                aliases[alias] = None if others else key
+        return aliases
+
     def _study_matches(self, study: Study) -> set[str]:
         matches = self._studies.matches(_study_identifiers(study))
         registered = {key: _best(self._studies.identifiers[key], "nct") for key in matches}
@@ -177,8 +188,8 @@ class Catalogue:
         known = known.union(*(self._publications.identifiers[match] for match in matches))
         key = publication_key(_best(known, "pmid"), _best(known, "doi")) or own
         moved.update({match: key for match in matches if match != key})
-        if own != key:
-            aliases[own] = key
+        given = publication_key(None, publication.doi)
+        aliases.update({alias: key for alias in (own, given) if alias and alias != key})
 
 
 def _best(identifiers: Iterable[Identifier], kind: str) -> str | None:

@@ -19,7 +19,7 @@ MAX_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The bytes of one document and the name by which the user knows it. `named` is False for files found in a folder."""
+    """The bytes of one document and the name the user knows it by. `named` is False for files found in a folder."""
 
     name: str
     data: bytes

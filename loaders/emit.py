@@ -29,6 +29,7 @@ from loaders.terms import XSD, date, integer, iri, literal, name_segment, organi
 __all__ = [
     "GRAPH_NAMES",
     "LINKS_GRAPH",
+    "ONTOLOGY_GRAPH",
     "PROVENANCE_GRAPH",
     "Emission",
     "Identity",
@@ -41,6 +42,7 @@ __all__ = [
 
 LINKS_GRAPH = BASE + "graph/links"
 PROVENANCE_GRAPH = BASE + "graph/provenance"
+ONTOLOGY_GRAPH = BASE + "graph/ontology"
 GRAPH_NAMES = {"CTGOV": "clinicaltrials.gov", "PUBMED": "pubmed", "PAGE": "page", "CURATED": "curated"}
 """The last segment of an assertion graph's IRI, by source kind."""
 
@@ -138,9 +140,9 @@ def emit(study: Study, identity: Identity | None = None) -> Emission:
     identity = identity or Identity.of(study)
     writer = _Writer(study, study.source, identity)
     writer.write_study()
-    links: list[str] = []
-    subjects = tuple(sorted({_write_link(links, writer.study_iri, link) for link in study.links}))
     graph = identity.graph or graph_iri(identity.study, study.source.kind)
+    links: list[str] = []
+    subjects = tuple(sorted({_write_link(links, writer.study_iri, link, graph) for link in study.links}))
     return Emission(writer.study_iri, graph, _join(writer.lines), _join(links), subjects)
 
 
@@ -212,12 +214,12 @@ def _digest(pairs: Iterable[str]) -> str:
     return blake2b("\n".join(sorted(pairs)).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
-def _write_link(lines: list[str], study: str, link: StudyLink) -> str:
-    """Write one StudyLink and return its IRI."""
+def _write_link(lines: list[str], study: str, link: StudyLink, graph: str) -> str:
+    """Write one StudyLink, and that this graph's source proposed it, and return its IRI."""
     subject = f"{study}/link/{segment(link.target)}"
     target = study_iri(normal_nct(link.target) or f"PMID{segment(link.target)}")
-    pairs = _pairs(link, tables.LINK, study)
-    _add(lines, subject, [*_STUDY_LINK, f"{_LINK_SOURCE} <{study}>", f"{_LINK_TARGET} <{target}>", *pairs])
+    ends = (f"{_LINK_SOURCE} <{study}>", f"{_LINK_TARGET} <{target}>", f"{_WAS_DERIVED_FROM} <{graph}>")
+    _add(lines, subject, [*_STUDY_LINK, *ends, *_pairs(link, tables.LINK, study)])
     return subject
 
 

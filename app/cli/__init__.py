@@ -1,0 +1,35 @@
+"""The `trialweave` command. Data goes to standard output and talk to standard error, so that output can be piped."""
+
+import os
+import sys
+
+from app.errors import TrialweaveError
+from loaders.errors import SourceError
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line. What a user can cause ends in one clear sentence and an exit code, never a traceback."""
+    from app.cli.commands import cli
+
+    try:
+        cli()
+    except TrialweaveError as error:
+        _fail(error.message, error.exit_code)
+    except SourceError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("Stopped; what was published before is untouched.", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does. Python would complain again when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        _fail(f"{error.strerror or error}{where}.", 1)
+
+
+def _fail(message: str, exit_code: int) -> None:
+    print(f"trialweave: {message}", file=sys.stderr)
+    sys.exit(exit_code)

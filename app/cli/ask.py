@@ -1,0 +1,151 @@
+"""Questions from the command line: the query, where it is asked, and how the answer is shown."""
+
+import asyncio
+import csv
+import io
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from app.errors import BadRequest, TrialweaveError
+from app.query.guard import check_query
+from app.settings import Settings
+from app.store.base import Answer, Query
+from app.store.evaluation import evaluate
+from app.store.quarantine import Quarantine
+from app.store.workers import WorkerPool
+
+__all__ = ["ask_directory", "ask_endpoint", "ask_quarantine", "graph_media_type", "read_query", "show"]
+
+_SOLUTIONS = {
+    "table": "text/csv",
+    "json": "application/sparql-results+json",
+    "xml": "application/sparql-results+xml",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+}
+_GRAPHS = {
+    "ttl": "text/turtle",
+    "nt": "application/n-triples",
+    "rdf": "application/rdf+xml",
+    "jsonld": "application/ld+json",
+    "trig": "application/trig",
+    "nq": "application/n-quads",
+}
+
+
+def read_query(file: str) -> str:
+    """Return the text of a query file, or of standard input for `-`. Raises BadRequest."""
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{file} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
+    except OSError as error:
+        raise BadRequest(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def graph_media_type(format: str) -> str:
+    """Return the media type of a format for graphs. Raises BadRequest for another."""
+    if format not in _GRAPHS:
+        raise BadRequest(f"'{format}' is not a format for graphs; use one of {', '.join(_GRAPHS)}.")
+    return _GRAPHS[format]
+
+
+def ask_directory(settings: Settings, text: str, format: str) -> Answer:
+    """Answer from a data directory, in a worker with the same limits as the service's."""
+    query = _query(text, format, settings)
+
+    async def ask() -> Answer:
+        pool = WorkerPool(settings.data, settings.model_copy(update={"workers": 1}))
+        await pool.start()
+        try:
+            return await pool.run(query)
+        finally:
+            await pool.close()
+
+    return asyncio.run(ask())
+
+
+def ask_quarantine(data: Path, text: str, format: str) -> Answer:
+    """Answer from the graphs that the gate turned away."""
+    body, media_type = evaluate(Quarantine(data).open(), _query(text, format, Settings(data=data)))
+    return Answer(body, media_type, 0)
+
+
+def ask_endpoint(endpoint: str, text: str, format: str) -> Answer:
+    """Answer from a SPARQL endpoint that the user named. Raises TrialweaveError with what went wrong there."""
+    from urllib.error import URLError
+
+    from SPARQLWrapper import POST, SPARQLWrapper
+    from SPARQLWrapper.SPARQLExceptions import SPARQLWrapperException
+
+    query = _query(text, format, Settings())
+    client = SPARQLWrapper(endpoint, agent="trialweave")
+    client.setQuery(text)
+    client.setMethod(POST)
+    client.setTimeout(60)
+    client.setOnlyConneg(True)
+    client.addCustomHttpHeader("Accept", f"{query.solutions_type}, {query.graph_type}")
+    try:
+        response = client.query()
+        body = response.response.read()
+        media_type = str(response.info().get("content-type", "")).split(";")[0].strip()
+    except SPARQLWrapperException as error:
+        raise BadRequest(f"{endpoint} refused the query: {error.msg}") from None
+    except (URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise TrialweaveError(f"{endpoint} cannot be asked: {reason}.") from None
+    return Answer(body, media_type, 0)
+
+
+def show(answer: Answer, format: str) -> None:
+    """Print an answer: as a table if that was asked for and it has rows, else byte for byte."""
+    if format == "table" and answer.media_type == "text/csv":
+        _show_table(answer.body.decode())
+        return
+    sys.stdout.buffer.write(answer.body)
+    if not answer.body.endswith(b"\n"):
+        sys.stdout.buffer.write(b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _query(text: str, format: str, settings: Settings) -> Query:
+    if format not in {**_SOLUTIONS, **_GRAPHS}:
+        raise BadRequest(f"'{format}' is not a format; use one of {', '.join({**_SOLUTIONS, **_GRAPHS})}.")
+    form = check_query(text, settings)
+    asks_graph = form in {"CONSTRUCT", "DESCRIBE"}
+    if form == "ASK" and format in {"table", "csv", "tsv"}:
+        format = "json"
+    if asks_graph and format == "table":
+        format = "ttl"
+    if asks_graph and format == "json":
+        format = "jsonld"
+    table = _GRAPHS if asks_graph else _SOLUTIONS
+    if format not in table:
+        raise BadRequest(f"A {form} query cannot be answered as {format}; use one of {', '.join(table)}.")
+    if asks_graph:
+        return Query(text, graph_type=table[format])
+    return Query(text, solutions_type=table[format])
+
+
+def _show_table(text: str) -> None:
+    rows = list(csv.reader(io.StringIO(text)))
+    table = Table(*rows[0], header_style="bold")
+    for row in rows[1:]:
+        table.add_row(*(_escape(cell) for cell in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # A pipe has no width: cells must not be cut to fit one.
+        console = Console(
+            highlight=False, width=max(80, sum(max(map(len, column)) + 3 for column in zip(*rows, strict=True)) + 1)
+        )
+    console.print(table)
+    print(f"{len(rows) - 1} rows", file=sys.stderr)
+
+
+def _escape(cell: str) -> str:
+    """Keep square brackets in data from being read as markup."""
+    return cell.replace("[", "\\[")

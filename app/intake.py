@@ -1,0 +1,322 @@
+"""Loading: documents go through the pipeline and what passes the gate goes into the store, one generation a run.
+
+Each (study, source) graph is replaced in one transaction together with its provenance, its links and its report. What
+cannot be read or does not pass is reported and costs nothing else. Readers see the whole run at once, at its end.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, get_args
+
+from app.resources import ontology_triples
+from app.store.base import Change, Query, ReplaceGraph, ReplaceSubjects
+from app.store.embedded import EmbeddedStore
+from app.store.quarantine import Quarantine, Rejected
+from loaders import readers
+from loaders.catalogue import Catalogue, Identification, StoredGraph, document_key
+from loaders.documents import Document
+from loaders.emit import LINKS_GRAPH, ONTOLOGY_GRAPH, PROVENANCE_GRAPH, emit_alias, study_iri
+from loaders.errors import SourceError
+from loaders.link.identifiers import BASE
+from loaders.record import Study
+from loaders.rehome import rehome
+
+__all__ = ["Outcome", "Summary", "load"]
+
+Status = Literal["loaded", "unchanged", "quarantined", "unreadable", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one document. `messages` are for the user; `triples` counts what was stored of it."""
+
+    document: str
+    status: Status
+    study: str | None = None
+    graph: str | None = None
+    triples: int = 0
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of a run. `generation` is the published one when the run is over."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    disagreements: int = 0
+    generation: int = 0
+
+    def count(self, status: Status) -> int:
+        """Return how many documents had this outcome."""
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    def line(self) -> str:
+        """Return the run in one line."""
+        counts = [f"{self.count(status)} {status}" for status in get_args(Status) if self.count(status)]
+        triples = sum(outcome.triples for outcome in self.outcomes)
+        parts = [", ".join(counts) or "nothing to load", f"{triples:,} triples"]
+        if self.disagreements:
+            parts.append(f"{self.disagreements} disagreements between sources")
+        return f"{'; '.join(parts)}; generation {self.generation} is current."
+
+    @property
+    def complete(self) -> bool:
+        """Say whether everything that was asked for is in."""
+        return not (self.count("quarantined") or self.count("unreadable"))
+
+
+def load(
+    data: Path,
+    found: Iterable[Document | SourceError],
+    format: str = "auto",
+    progress: Callable[[Outcome], None] = lambda outcome: None,
+) -> Summary:
+    """Load documents into a data directory and publish them as one generation, if anything changed.
+
+    `progress` is told of each document when it is done. Raises StoreError: then nothing of the run is visible.
+    """
+    summary = Summary()
+    with EmbeddedStore(data) as store:
+        intake = _Intake(store, Quarantine(data), format)
+        for document in found:
+            outcome = intake.take(document)
+            summary.outcomes.append(outcome)
+            progress(outcome)
+        if intake.changed:
+            summary.disagreements = intake.compare_sources()
+            intake.describe_ontology()
+            summary.generation = store.publish()
+        else:
+            summary.generation = store.info().generation
+    return summary
+
+
+class _Intake:
+    """One run: the store, who is in it, and which studies were touched."""
+
+    def __init__(self, store: EmbeddedStore, quarantine: Quarantine, format: str) -> None:
+        self.store = store
+        self.quarantine = quarantine
+        self.format = format
+        self.catalogue = _catalogue(store)
+        self.touched: set[str] = set()
+        self.changed = False
+
+    def take(self, document: Document | SourceError) -> Outcome:
+        """Bring one document into the store, or say why not."""
+        if isinstance(document, SourceError):
+            return Outcome(document.source, "unreadable", messages=(str(document),))
+        if self.format == "auto" and not document.named and not readers.reader_for(document.data, document.name):
+            return Outcome(document.name, "ignored")
+        from loaders.pipeline import LOADER_VERSION
+
+        if self.catalogue.has(sha256(document.data).hexdigest(), LOADER_VERSION):
+            return Outcome(document.name, "unchanged")
+        try:
+            study = readers.read(document.data, document.name, self.format)
+        except SourceError as error:
+            return Outcome(document.name, "unreadable", messages=tuple(str(error).split("\n")))
+        return self._store(document.name, study)
+
+    def _store(self, name: str, study: Study) -> Outcome:
+        from loaders.pipeline import LOADER_VERSION, prepare  # brings the validator, which takes half a second
+
+        if study.source is None:
+            raise ValueError("a reader must say which document it read")
+        study.source.document = document_key(study)
+        identification = self.catalogue.identify(study)
+        key = identification.identity.study
+        graph = self.catalogue.place(key, study.source.kind, study.source.document)
+        prepared = prepare(study, replace(identification.identity, graph=graph), _now())
+        emission, report = prepared.emission, prepared.report
+        messages = tuple(f"{name}: {line}" for line in report.lines())
+        findings = report.triples(f"{graph}#report")
+        if not report.conforms:
+            rejected = Rejected(graph, emission.study, name, _now(), messages)
+            self.quarantine.put(rejected, emission.nquads() + _in_graph(findings, f"{graph}/report"))
+            self._apply([ReplaceGraph(f"{graph}/report", findings)])
+            return Outcome(name, "quarantined", emission.study, graph, messages=messages)
+        self._apply(
+            [
+                *self._moves(identification),
+                ReplaceGraph(graph, emission.triples),
+                ReplaceGraph(f"{graph}/report", findings),
+                ReplaceSubjects(PROVENANCE_GRAPH, (graph, f"{graph}#load"), prepared.provenance),
+                ReplaceSubjects(LINKS_GRAPH, self._links(graph, emission.link_subjects), emission.links),
+                *_aliases(identification),
+            ]
+        )
+        self.quarantine.remove(graph)
+        stored = StoredGraph(key, study.source.document, study.source.sha256, LOADER_VERSION)
+        self.catalogue.note(study, identification, graph, stored)
+        self.touched.add(key)
+        return Outcome(name, "loaded", emission.study, graph, emission.triples.count(b"\n"), messages)
+
+    def compare_sources(self) -> int:
+        """Look at the union of each touched study's graphs and store where sources disagree; return how often."""
+        from loaders.gate import validate_union
+
+        disagreements = 0
+        for key in sorted(self.touched):
+            graphs = self.catalogue.graphs_of(key)
+            target = f"{BASE}graph/{key}/disagreements"
+            triples = b""
+            if len(graphs) > 1:
+                report = validate_union(_triples(self.store, *graphs))
+                disagreements += len(report.findings)
+                triples = report.triples(f"{target}#report")
+            self._apply([ReplaceGraph(target, triples)])
+        return disagreements
+
+    def describe_ontology(self) -> None:
+        """Keep the ontology's terms and the value schemes in the store, so that queries can show their labels."""
+        self._apply([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
+
+    def _apply(self, changes: list[Change]) -> None:
+        self.store.apply(changes)
+        self.changed = True
+
+    def _moves(self, identification: Identification) -> Iterator[Change]:
+        """Bring what is stored under former keys to the key that this record has shown to be theirs."""
+        renamed = {study_iri(old): study_iri(new) for old, new in identification.moved_studies.items()} | {
+            f"{BASE}publication/{old}": f"{BASE}publication/{new}"
+            for old, new in identification.moved_publications.items()
+        }
+        if not renamed:
+            return
+        affected = set(self._mentions(renamed))
+        targets = {
+            graph: self.catalogue.move(graph, new)
+            for old, new in identification.moved_studies.items()
+            for graph in self.catalogue.graphs_of(old)
+        }
+        renamed |= targets
+        for graph in sorted(affected | set(targets)):
+            yield from self._move(graph, targets.get(graph, graph), renamed)
+        for old, new in identification.moved_studies.items():
+            yield ReplaceGraph(f"{BASE}graph/{old}/disagreements", b"")
+            self.touched.discard(old)
+            self.touched.add(new)
+        for old, new in renamed.items():
+            if old not in targets:
+                yield from self._redirect(old, new)
+
+    def _move(self, graph: str, target: str, renamed: dict[str, str]) -> Iterator[Change]:
+        for suffix in ("", "/report"):
+            triples = rehome(_triples(self.store, graph + suffix), renamed)
+            if graph != target:
+                yield ReplaceGraph(graph + suffix, b"")
+            yield ReplaceGraph(target + suffix, triples)
+        if graph != target:
+            subjects = (graph, f"{graph}#load")
+            said = rehome(_about(self.store, PROVENANCE_GRAPH, subjects), renamed)
+            yield ReplaceSubjects(PROVENANCE_GRAPH, subjects, said)
+
+    def _mentions(self, renamed: Iterable[str]) -> Iterator[str]:
+        """Yield the assertion graphs in which one of these IRIs, or a part of it, occurs."""
+        for iri in renamed:
+            for row in self.store.rows(_MENTIONS, {"iri": iri}):
+                if row["g"] in self.catalogue.graphs:
+                    yield row["g"]
+
+    def _redirect(self, old: str, new: str) -> Iterator[Change]:
+        """Let a former IRI, and those that led to it before, answer with the new one; take its links along."""
+        for row in self.store.rows(_ALIASES, {"iri": old}):
+            yield ReplaceSubjects(PROVENANCE_GRAPH, (row["alias"],), emit_alias(row["alias"], new))
+        yield ReplaceSubjects(PROVENANCE_GRAPH, (old,), emit_alias(old, new))
+        links = tuple(row["link"] for row in self.store.rows(_LINKS, {"iri": old}))
+        if links:
+            yield ReplaceSubjects(LINKS_GRAPH, links, rehome(_about(self.store, LINKS_GRAPH, links), {old: new}))
+
+    def _links(self, graph: str, subjects: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the links to replace: those of this version and those of the version before it."""
+        return tuple({*subjects, *(row["link"] for row in self.store.rows(_LINKS_FROM, {"iri": graph}))})
+
+
+_MENTIONS = "SELECT DISTINCT ?iri ?g WHERE { GRAPH ?g { { ?iri ?p ?o } UNION { ?s ?q ?iri } } }"
+_ALIASES = f"""
+SELECT ?iri ?alias WHERE {{ GRAPH <{PROVENANCE_GRAPH}> {{ ?alias <http://purl.org/dc/terms/isReplacedBy> ?iri }} }}
+"""
+_LINKS = f"""
+PREFIX tw: <https://w3id.org/trialweave/ontology#>
+SELECT ?iri ?link WHERE {{ GRAPH <{LINKS_GRAPH}> {{ ?link tw:linkSource ?iri }} }}
+"""
+_LINKS_FROM = f"""
+SELECT ?iri ?link WHERE {{ GRAPH <{LINKS_GRAPH}> {{ ?link <http://www.w3.org/ns/prov#wasDerivedFrom> ?iri }} }}
+"""
+_STORED_GRAPHS = f"""
+PREFIX tw: <https://w3id.org/trialweave/ontology#>
+SELECT ?graph ?study ?sha256 ?version ?document WHERE {{
+  GRAPH <{PROVENANCE_GRAPH}> {{
+    ?graph tw:aboutStudy ?study ; tw:contentSha256 ?sha256 ; tw:loaderVersion ?version .
+    OPTIONAL {{ ?graph tw:documentKey ?document }}
+  }}
+}}
+"""
+_STORED_STUDIES = """
+PREFIX tw: <https://w3id.org/trialweave/ontology#>
+SELECT DISTINCT ?study ?identifier WHERE { ?study a tw:Study ; <http://purl.org/dc/terms/identifier> ?identifier }
+"""
+_STORED_PUBLICATIONS = """
+PREFIX tw: <https://w3id.org/trialweave/ontology#>
+SELECT DISTINCT ?publication ?pmid ?doi WHERE {
+  { ?publication tw:pmid ?pmid } UNION { ?publication tw:doi ?doi }
+}
+"""
+
+
+def _catalogue(store: EmbeddedStore) -> Catalogue:
+    """Read from the store who is in it."""
+    catalogue = Catalogue()
+    for row in store.rows(_STORED_GRAPHS):
+        key = row["study"].removeprefix(study_iri(""))
+        stored = StoredGraph(key, row.get("document", ""), row["sha256"], row["version"])
+        catalogue.add_graph(row["graph"], stored)
+    for row in store.rows(_STORED_STUDIES):
+        identifier = _identifier(row["identifier"])
+        if identifier:
+            catalogue.add_study(row["study"].removeprefix(study_iri("")), [identifier])
+    for row in store.rows(_STORED_PUBLICATIONS):
+        key = row["publication"].removeprefix(f"{BASE}publication/")
+        catalogue.add_publication(key, [(kind, row[kind]) for kind in ("pmid", "doi") if kind in row])
+    return catalogue
+
+
+def _identifier(text: str) -> tuple[str, str] | None:
+    """Read back a dcterms:identifier of a study; other registries' ids are no identity here."""
+    if text.startswith("NCT"):
+        return ("nct", text)
+    if text.startswith("PMID"):
+        return ("pmid", text.removeprefix("PMID"))
+    return ("doi", text.removeprefix("DOI:").lower()) if text.startswith("DOI:") else None
+
+
+def _aliases(identification: Identification) -> Iterator[Change]:
+    for alias, key in identification.study_aliases.items():
+        iri = study_iri(alias)
+        yield ReplaceSubjects(PROVENANCE_GRAPH, (iri,), emit_alias(iri, study_iri(key)) if key else b"")
+    for old, new in identification.publication_aliases.items():
+        iri = f"{BASE}publication/{old}"
+        yield ReplaceSubjects(PROVENANCE_GRAPH, (iri,), emit_alias(iri, f"{BASE}publication/{new}"))
+
+
+def _triples(store: EmbeddedStore, *graphs: str) -> bytes:
+    text = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"
+    return store.query(Query(text, graph_type="application/n-triples", default_graphs=graphs)).body
+
+
+def _about(store: EmbeddedStore, graph: str, subjects: Iterable[str]) -> bytes:
+    prefixes = tuple(f"<{subject}> ".encode() for subject in subjects)
+    lines = _triples(store, graph).splitlines(keepends=True)
+    return b"".join(line for line in lines if line.startswith(prefixes))
+
+
+def _in_graph(triples: bytes, graph: str) -> bytes:
+    return triples.replace(b" .\n", f" <{graph}> .\n".encode())
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
