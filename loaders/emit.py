@@ -318,7 +318,7 @@ class _Writer:
         for attribute, kind, has, rows, classes in tables.UNNAMED_PARTS:
             for part in getattr(self.study, attribute):
                 pairs = _pairs(part, rows, study)
-                subject = f"{study}/{kind}/{_digest(pairs)}"
+                subject = f"{study}/{kind}/{self._digest(pairs)}"
                 lines.append(f"<{study}> {has} <{subject}> .\n")
                 _add(lines, subject, [*classes, *pairs])
 
@@ -329,7 +329,7 @@ class _Writer:
             pairs = _pairs(administration, tables.ADMINISTRATION, self.study_iri)
             name = f"{name_segment(cohort.name)}/{name_segment(administration.intervention)}"
             if given[administration.intervention] > 1:
-                name += f"-{_digest(pairs)}"
+                name += f"-{self._digest(pairs)}"
             part = f"{self.study_iri}/administration/{name}"
             _add(self.lines, subject, [f"{_RECEIVES} <{part}>"])
             _add(self.lines, part, [*_ADMINISTRATION, *pairs])
@@ -343,11 +343,11 @@ class _Writer:
                 for attribute, rows, classes in groups
                 for finding in getattr(self.study, attribute)
             ]
-            names = [finding.name or _identifying_digest(pairs) for finding, pairs, _ in written]
+            names = [finding.name or self._digest(_identifying(pairs)) for finding, pairs, _ in written]
             seen = Counter(names)
             for (finding, pairs, classes), name in zip(written, names, strict=True):
                 # Two findings that claim the same name must not melt into one node with two values.
-                unique = name if seen[name] == 1 else f"{name}-{_digest(pairs)}"
+                unique = name if seen[name] == 1 else f"{name}-{self._digest(pairs)}"
                 subject = f"{study}/{kind}/{name_segment(unique)}"
                 _add(self.lines, subject, classes)
                 _add(self.lines, subject, pairs)
@@ -357,14 +357,18 @@ class _Writer:
         for span in evidence:
             document = self._evidence_document(span)
             pairs = _pairs(span, tables.EVIDENCE, self.study_iri)
-            if document:
-                pairs.append(f"{_IN_DOCUMENT} <{BASE}publication/{document}>")
             sha256 = self.section_hashes.get((document, span.section))
             if sha256:
                 pairs.append(f"{_SECTION_SHA256} {literal(sha256)}")
-            part = f"{self.study_iri}/evidence/{_digest(pairs)}"
+            part = f"{self.study_iri}/evidence/{self._digest([*pairs, span.document or ''])}"
+            if document:
+                pairs.append(f"{_IN_DOCUMENT} <{BASE}publication/{document}>")
             _add(self.lines, subject, [f"{_SUPPORTED_BY} <{part}>"])
             _add(self.lines, part, [*_EVIDENCE_SPAN, *pairs])
+
+    def _digest(self, pairs: Iterable[str]) -> str:
+        """Name a part by its content. The study's own IRI is no part of it: a name survives a better key."""
+        return _digest(pair.replace(f"<{self.study_iri}/", "<") for pair in pairs)
 
     def _evidence_document(self, span: Evidence) -> str:
         if span.document:
@@ -373,5 +377,5 @@ class _Writer:
         return self._publication_key(self.study.publications[0]) if self.study.publications else ""
 
 
-def _identifying_digest(pairs: Iterable[str]) -> str:
-    return _digest(pair for pair in pairs if pair.startswith(tables.IDENTIFYING))
+def _identifying(pairs: Iterable[str]) -> list[str]:
+    return [pair for pair in pairs if pair.startswith(tables.IDENTIFYING)]
