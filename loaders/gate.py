@@ -5,44 +5,30 @@
 The shapes (`shapes/*.ttl`) hold the rules and their words; this module runs them and makes their report fit to be read,
 stored and queried: sorted, the same for the same data, and without blank nodes.
 
-rdflib and pySHACL are imported where they are used: they take half a second, which a service that loads nothing need
-not spend.
+The validator and its libraries (`loaders.shacl`) are imported when the first graph is checked: they take half a second,
+which a service that loads nothing need not spend.
 """
 
-import logging
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from hashlib import blake2b
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-import pyoxigraph as ox
+from typing import Literal
 
 from loaders.link.identifiers import BASE
 from loaders.terms import ONTOLOGY, PREFIXES, VALUES, XSD, literal
 
-if TYPE_CHECKING:
-    from rdflib import Graph
-    from rdflib.term import Node
+__all__ = ["SHAPE", "Finding", "Report", "Severity", "short", "validate", "validate_union"]
 
-__all__ = ["SHAPES", "Finding", "Report", "Severity", "validate", "validate_union"]
-
-SHAPES = Path(__file__).resolve().parent.parent / "shapes"
 SHAPE = BASE + "shapes#"
+"""What the IRIs of shapes begin with."""
 
 Severity = Literal["Violation", "Warning", "Info"]
 
-_UNION = "union.ttl"
 _SH = "http://www.w3.org/ns/shacl#"
 _TYPE = PREFIXES["rdf"] + "type"
-_SEVERITIES: tuple[Severity, ...] = ("Violation", "Warning", "Info")
+_SHARED = (SHAPE, ONTOLOGY, *PREFIXES.values())
 _LONGEST_VALUE = 120
-_PHASE = ONTOLOGY + "phase"
-_PHASE_SET = SHAPE + "phaseSet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +52,7 @@ class Finding:
     @property
     def node(self) -> str:
         """The focus node in short: effect/alsfrs-month-4, study/NCT01363401, publication/pmid-30048006."""
-        return _short(self.focus)
+        return short(self.focus)
 
     @property
     def line(self) -> str:
@@ -77,7 +63,7 @@ class Finding:
     def statement(self) -> str:
         """The finding in one line without its node, for a report that groups findings by node."""
         value = "" if self.value is None else f" ({_printable(self.value)})"
-        about = f"{_short(self.path)}{value}: " if self.path else ""
+        about = f"{short(self.path)}{value}: " if self.path else ""
         return f"{self.severity}: {about}{self.message}"
 
     def triples(self, result: str) -> Iterator[str]:
@@ -137,7 +123,7 @@ def validate(triples: bytes) -> Report:
 
     Never raises on what the data say: data that cannot be read or checked give a Report with one Violation.
     """
-    return _checked(triples, union=False)
+    return _checked(triples, compare_sources=False)
 
 
 def validate_union(quads: bytes) -> Report:
@@ -146,157 +132,25 @@ def validate_union(quads: bytes) -> Report:
     The graph names tell which source says what. N-Triples are read too, but then phases cannot be compared: a study has
     a set of them, and without graph names two sets are one.
     """
-    return _checked(quads, union=True)
+    return _checked(quads, compare_sources=True)
 
 
-def _checked(data: bytes, union: bool) -> Report:
-    with _quiet():
-        try:
-            statements = _read(data)
-        except (SyntaxError, ValueError) as error:
-            return _uncheckable(f"The data are not readable as N-Triples: {error}. Correct them and try again.")
-        try:
-            return _run(statements, union)
-        except Exception as error:  # pySHACL and rdflib raise whatever odd data make them raise; the gate stays shut.
-            return _uncheckable(f"The data could not be checked ({error.__class__.__name__}: {error}). Report this.")
+def short(text: str) -> str:
+    """Return an IRI of this project without what all of them share; other text stays as it is.
 
-
-def _uncheckable(message: str) -> Report:
-    shape = SHAPE + "Checkable"
-    return Report((Finding(BASE + "graph", None, None, shape, "Checkable", "Violation", " ".join(message.split())),))
-
-
-@dataclass(frozen=True, slots=True)
-class _Statements:
-    """The data as the validator wants them, and which graphs each statement stands in."""
-
-    graph: "Graph"
-    sources: dict[tuple["Node", "Node", "Node"], set[str]]
-
-
-def _read(data: bytes) -> _Statements:
-    """Read N-Triples or N-Quads. The engine's parser is used: what it refuses could not be stored either."""
-    from rdflib import Graph
-
-    graph = Graph(bind_namespaces="none")
-    sources: dict[tuple[Node, Node, Node], set[str]] = defaultdict(set)
-    for quad in ox.parse(input=data, format=ox.RdfFormat.N_QUADS):
-        triple = (_node(quad.subject), _node(quad.predicate), _node(quad.object))
-        graph.add(triple)
-        if isinstance(quad.graph_name, ox.NamedNode):
-            sources[triple].add(quad.graph_name.value.rpartition("/")[2])
-    return _Statements(graph, sources)
-
-
-def _node(term: object) -> "Node":
-    """Return an engine term as an rdflib term. A blank node gets an IRI, for reports to name (RDF 1.1, section 3.5)."""
-    from rdflib import Literal as RdfLiteral
-    from rdflib import URIRef
-
-    if isinstance(term, ox.NamedNode):
-        return URIRef(term.value)
-    if isinstance(term, ox.Literal):
-        if term.language:
-            return RdfLiteral(term.value, lang=term.language)
-        datatype = None if term.datatype.value == f"{XSD}string" else URIRef(term.datatype.value)
-        # A lexical form is reported as it stands, not as rdflib would write it.
-        return RdfLiteral(term.value, datatype=datatype, normalize=False)
-    if isinstance(term, ox.BlankNode):
-        return URIRef(f"{BASE}.well-known/genid/{term.value}")
-    raise ValueError("triples about triples are not supported")
-
-
-@cache
-def _shapes(union: bool) -> "Graph":
-    """Return the shapes: those for the graphs of one source, or those that compare sources. Parsed once a process."""
-    from rdflib import Graph
-
-    graph = Graph(bind_namespaces="none")
-    for path in sorted(SHAPES.glob("*.ttl")):
-        if (path.name == _UNION) is union:
-            graph.parse(path, format="turtle")
-    return graph
-
-
-def _run(statements: _Statements, union: bool) -> Report:
-    """Run pySHACL with everything off that fetches, executes or infers."""
-    from pyshacl import validate as pyshacl_validate
-    from rdflib import SH
-
-    if union:
-        _add_phase_sets(statements)
-    _, results, _ = pyshacl_validate(
-        statements.graph,
-        shacl_graph=_shapes(union),
-        ont_graph=None,
-        inference="none",
-        advanced=False,
-        js=False,
-        do_owl_imports=False,
-        meta_shacl=False,
-        inplace=True,
-    )
-    if isinstance(results, Exception):
-        raise results
-    findings = {_finding(results, node, statements, _shapes(union)) for node in results.objects(None, SH.result)}
-    return Report(tuple(sorted(findings, key=_order)))
-
-
-def _add_phase_sets(statements: _Statements) -> None:
-    """State each source's phases of a study as one value: PHASE1 and PHASE2 from one source are one phase, 1/2."""
-    from rdflib import Literal as RdfLiteral
-    from rdflib import URIRef
-
-    phases: dict[tuple[Node, str], set[str]] = defaultdict(set)
-    for triple in statements.graph.triples((None, URIRef(_PHASE), None)):
-        for source in statements.sources.get(triple, ()):
-            phases[triple[0], source].add(_short(str(triple[2])))
-    for (study, source), codes in phases.items():
-        triple = (study, URIRef(_PHASE_SET), RdfLiteral(" and ".join(sorted(codes))))
-        statements.graph.add(triple)
-        statements.sources[triple].add(source)
-
-
-def _finding(results: "Graph", node: "Node", statements: _Statements, shapes: "Graph") -> Finding:
-    """Return one sh:ValidationResult as a Finding."""
-    from rdflib import RDF, RDFS, SH
-
-    focus, shape, severity, path = (
-        results.value(node, predicate) or RDF.nil
-        for predicate in (SH.focusNode, SH.sourceShape, SH.resultSeverity, SH.resultPath)
-    )
-    # A result about how many values there are has none itself: show them all.
-    values = set(results.objects(node, SH.value)) - {focus} or set(statements.graph.objects(focus, path))
-    terms = {_term(value): _said(value, statements.sources.get((focus, path, value), ())) for value in values}
-    return Finding(
-        focus=str(focus),
-        path=_path(path),
-        value="; ".join(said for _, said in sorted(terms.items())) or None,
-        shape=str(shape),
-        rule=str(shapes.value(shape, RDFS.label)),
-        severity=next(name for name in _SEVERITIES if severity == SH[name]),
-        message=" ".join(sorted(str(message) for message in results.objects(node, SH.resultMessage))),
-        terms=tuple(sorted(terms)),
-    )
-
-
-def _path(path: "Node") -> str | None:
-    """Return the property a result is about, when it is a single one."""
-    from rdflib import RDF, URIRef
-
-    if path == RDF.nil or not isinstance(path, URIRef):
-        return None
-    return _PHASE if str(path) == _PHASE_SET else str(path)
-
-
-def _order(finding: Finding) -> tuple[object, ...]:
-    rank = _SEVERITIES.index(finding.severity)
-    return (finding.focus, rank, finding.shape, finding.path or "", finding.terms, finding.message)
-
-
-def _said(value: "Node", sources: Iterable[str]) -> str:
-    said = _short(str(value))
-    return f"{said} ({', '.join(sorted(sources))})" if sources else said
+    >>> short("https://w3id.org/trialweave/study/NCT01363401/effect/month-4")
+    'effect/month-4'
+    >>> short("https://w3id.org/trialweave/value/Masking-DOUBLE")
+    'DOUBLE'
+    """
+    if text.startswith(VALUES):
+        return text.removeprefix(VALUES).partition("-")[2]
+    for shared in _SHARED:
+        if text.startswith(shared):
+            return text.removeprefix(shared)
+    name = text.removeprefix(BASE)
+    part = name.partition("/")[2].partition("/")[2]
+    return part if name.startswith("study/") and part else name
 
 
 def _printable(text: str) -> str:
@@ -305,34 +159,13 @@ def _printable(text: str) -> str:
     return line if len(line) <= _LONGEST_VALUE else f"{line[:_LONGEST_VALUE]}…"
 
 
-def _short(text: str) -> str:
-    """Return an IRI of ours without what all of them share; other text stays as it is."""
-    for base in (VALUES, ONTOLOGY, SHAPE, *PREFIXES.values()):
-        if text.startswith(base):
-            return text.removeprefix(base).partition("-")[2] if base == VALUES else text.removeprefix(base)
-    name = text.removeprefix(BASE)
-    part = name.partition("/")[2].partition("/")[2]
-    return part if name.startswith("study/") and part else name
+def _checked(data: bytes, compare_sources: bool) -> Report:
+    from loaders import shacl
 
-
-def _term(value: "Node") -> str:
-    """Return an rdflib term in N-Triples syntax."""
-    from rdflib import Literal as RdfLiteral
-
-    if not isinstance(value, RdfLiteral):
-        return f"<{value}>"
-    if value.language:
-        return f"{literal(str(value))}@{value.language}"
-    return f"{literal(str(value))}^^<{value.datatype}>" if value.datatype else literal(str(value))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep rdflib from logging each ill-typed literal with a traceback: the shapes report them in plain words."""
-    logger = logging.getLogger("rdflib.term")
-    before = logger.disabled
-    logger.disabled = True
     try:
-        yield
-    finally:
-        logger.disabled = before
+        return Report(shacl.findings(data, compare_sources))
+    except (SyntaxError, ValueError) as error:
+        message = f"The data are not readable as RDF: {error}. Correct them and try again."
+    except Exception as error:  # Odd data make the libraries raise all sorts of errors, and the gate must stay shut.
+        message = f"The data could not be checked ({error.__class__.__name__}: {error}). Please report this."
+    return Report((Finding(BASE + "graph", None, None, SHAPE + "Checkable", "Checkable", "Violation", message),))
