@@ -33,11 +33,19 @@ def documents(sources: Iterable[str]) -> Iterator[Document | SourceError]:
             yield _bounded("standard input", sys.stdin.buffer.read(MAX_BYTES + 1))
             continue
         path = Path(source)
-        if path.is_dir():
-            for found in sorted(file for file in path.rglob("*") if file.is_file() and not _hidden(file, path)):
-                yield _read(found, named=False)
-        else:
+        try:
+            found = _below(path) if path.is_dir() else None
+        except OSError as error:
+            yield SourceError(source, f"cannot be read: {error.strerror}")
+            continue
+        if found is None:
             yield _read(path, named=True)
+        else:
+            yield from (_read(file, named=False) for file in found)
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file() and not _hidden(file, folder))
 
 
 def _hidden(file: Path, folder: Path) -> bool:

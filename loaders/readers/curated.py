@@ -109,7 +109,7 @@ def _explain(detail: ErrorDetails, name: str, lines: Mapping[Location, int]) -> 
         problem = f"'{_shown(given)}' is not {expected or 'of the expected form'}"
     elif kind in {"int_parsing", "int_type", "int_from_float"}:
         problem = f"'{_shown(given)}' is not a whole number"
-    elif kind.startswith("decimal"):
+    elif kind.startswith("decimal") or kind == "finite_number":
         problem = f"'{_shown(given)}' is not a number"
     elif kind.startswith("bool"):
         problem = f"'{_shown(given)}' is not true or false"

@@ -1,0 +1,20 @@
+"""Where tests find the bundled studies and the shared test data, and how they skip without it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+__all__ = ["ROOT", "SEEDS", "SHARED", "STUDIES", "needs_shared"]
+
+ROOT = Path(__file__).resolve().parent.parent
+STUDIES = ROOT / "studies"
+SHARED = ROOT.parent / "shared"
+SEEDS = SHARED / "seeds"
+
+_REQUIRED = "shared" in os.environ.get("TRIALWEAVE_REQUIRE", "").split(",")
+
+# Where the data is required, its absence must fail the test, not skip it.
+needs_shared = pytest.mark.skipif(
+    not SHARED.is_dir() and not _REQUIRED, reason="needs the shared test data beside the repository (../shared)"
+)
