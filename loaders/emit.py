@@ -22,9 +22,9 @@ from loaders.link.identifiers import (
     study_key,
     study_matches,
 )
-from loaders.record import Cohort, Evidence, Organization, Publication, Source, Study, StudyLink
+from loaders.record import Article, Cohort, Evidence, Organization, Publication, Source, Study, StudyLink
 from loaders.tables import Row
-from loaders.terms import XSD, date, integer, iri, literal, name_segment, organization_iri, types, value
+from loaders.terms import XSD, boolean, date, integer, iri, literal, name_segment, organization_iri, types, value
 
 __all__ = [
     "GRAPH_NAMES",
@@ -35,7 +35,9 @@ __all__ = [
     "Identity",
     "emit",
     "emit_alias",
+    "emit_article",
     "emit_provenance",
+    "emit_tombstone",
     "graph_iri",
     "study_iri",
 ]
@@ -46,16 +48,21 @@ ONTOLOGY_GRAPH = BASE + "graph/ontology"
 GRAPH_NAMES = {"CTGOV": "clinicaltrials.gov", "PUBMED": "pubmed", "PAGE": "page", "CURATED": "curated"}
 """The last segment of an assertion graph's IRI, by source kind."""
 
+_ABOUT_PUBLICATION = iri("tw:aboutPublication")
 _ABOUT_STUDY = iri("tw:aboutStudy")
 _ACTIVITY = types("prov:Activity")
 _ADMINISTRATION = types("tw:Administration")
 _ASSERTION_GRAPH = types("tw:AssertionGraph")
+_AUTHOR = types("tw:Author")
 _CONTENT_SHA256 = iri("tw:contentSha256")
 _DOCUMENT_KEY = iri("tw:documentKey")
 _ENDED_AT = iri("prov:endedAtTime")
 _EVIDENCE_SPAN = types("tw:EvidenceSpan")
 _EXACT_MATCH = iri("skos:exactMatch")
 _FIRST_CREATOR = iri("tw:firstCreator")
+_FUNDING = iri("tw:funding")
+_GRANT = types("tw:Grant")
+_HAS_AUTHOR = iri("tw:hasAuthor")
 _HAS_SECTION = iri("tw:hasSection")
 _IDENTIFIER = iri("dcterms:identifier")
 _IN_DOCUMENT = iri("tw:inDocument")
@@ -77,6 +84,7 @@ _SUPPORTED_BY = iri("tw:supportedBy")
 _TEXT_SECTION = types("tw:TextSection")
 _WAS_DERIVED_FROM = iri("prov:wasDerivedFrom")
 _WAS_GENERATED_BY = iri("prov:wasGeneratedBy")
+_WITHDRAWN = iri("tw:withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,7 @@ class Emission:
     """What one source says about one study, as N-Triples (UTF-8; sorted, unique lines).
 
     `triples` belong into the named graph `graph`, `links` into the links graph; `link_subjects` are the subjects that
-    `links` speaks about. `study` is the study's IRI.
+    `links` speaks about. `study` is the study's IRI, or the publication's where the source speaks of no study.
     """
 
     study: str
@@ -146,15 +154,42 @@ def emit(study: Study, identity: Identity | None = None) -> Emission:
     return Emission(writer.study_iri, graph, _join(writer.lines), _join(links), subjects)
 
 
+def emit_article(article: Article, identity: Identity | None = None) -> Emission:
+    """Turn an article that reports no one study into triples, without claiming a study.
+
+    `identity.study` is here the key of the publication, which names the graph. Raises ValueError when the article has
+    no source or no identifier.
+    """
+    publication = article.publication
+    key = publication_key(publication.pmid, publication.doi)
+    if article.source is None or key is None:
+        raise ValueError("the article has no source or no identifier, so its graph cannot be named")
+    identity = identity or Identity(key)
+    # The study is only what holds the publication while it is written; nothing is said about it.
+    writer = _Writer(Study(label="", publications=[publication]), article.source, identity)
+    writer.write_article(publication)
+    graph = identity.graph or graph_iri(identity.study, article.source.kind)
+    return Emission(f"{BASE}publication/{identity.study}", graph, _join(writer.lines), b"", ())
+
+
+def emit_tombstone(kind: str, graph: str, document: str) -> bytes:
+    """Return the triples for the provenance graph that stay when a source has withdrawn a document (N-Triples)."""
+    lines: list[str] = []
+    statements = [f"{_SOURCE_KIND} {value('SourceKind')(kind, '')}", f"{_DOCUMENT_KEY} {literal(document)}"]
+    _add(lines, graph, [*_ASSERTION_GRAPH, *statements, f"{_WITHDRAWN} {boolean(True)}"])
+    return _join(lines)
+
+
 def emit_provenance(source: Source, graph: str, study: str, loader_version: str, loaded_at: str | None = None) -> bytes:
     """Return the triples for the provenance graph that describe one assertion graph (N-Triples).
 
+    `study` is the IRI of what the graph is about, as `Emission.study` has it.
     `loaded_at` is an xsd:dateTime in UTC; None leaves the time out, for output that must not change from run to run.
     """
     load = f"{graph}#load"
     statements = [
         *_ASSERTION_GRAPH,
-        f"{_ABOUT_STUDY} <{study}>",
+        f"{_ABOUT_STUDY if study.startswith(study_iri('')) else _ABOUT_PUBLICATION} <{study}>",
         f"{_SOURCE_KIND} {value('SourceKind')(source.kind, '')}",
         f"{_WAS_DERIVED_FROM} <{_document_iri(source)}>",
         f"{_WAS_GENERATED_BY} <{load}>",
@@ -252,6 +287,10 @@ class _Writer:
             self._write_administrations(cohort)
         self._write_findings()
 
+    def write_article(self, publication: Publication) -> None:
+        self._write_document()
+        self._describe_publication(publication)
+
     def _write_identity(self) -> None:
         study, subject = self.study, self.study_iri
         pairs = [*tables.STUDY_TYPES[study.study_type], *_pairs(study, tables.STUDY, subject)]
@@ -286,15 +325,34 @@ class _Writer:
         return self.identity.publications.get(key, key)
 
     def _write_publication(self, publication: Publication) -> None:
+        subject = self._describe_publication(publication)
+        relations = tables.PUBLICATION_RELATIONS[publication.relation]
+        _add(self.lines, self.study_iri, [f"{relation} <{subject}>" for relation in relations])
+
+    def _describe_publication(self, publication: Publication) -> str:
+        """Write what is said about a publication itself, and return its IRI."""
         subject = f"{BASE}publication/{self._publication_key(publication)}"
         pairs = [*_PUBLICATION, *_pairs(publication, tables.PUBLICATION, self.study_iri)]
         pairs += [f"{_EXACT_MATCH} <{match}>" for match in publication_matches(publication.pmid, publication.doi)]
         if publication.creators:
             pairs.append(f"{_FIRST_CREATOR} {literal(publication.creators[0])}")
         _add(self.lines, subject, pairs)
-        relations = tables.PUBLICATION_RELATIONS[publication.relation]
-        _add(self.lines, self.study_iri, [f"{relation} <{subject}>" for relation in relations])
         self._write_sections(subject, publication)
+        self._write_authors(subject, publication)
+        for grant in publication.funding:
+            about = _pairs(grant, tables.GRANT, self.study_iri)
+            part = f"{subject}/grant/{_digest(about)}"
+            _add(self.lines, subject, [f"{_FUNDING} <{part}>"])
+            _add(self.lines, part, [*_GRANT, *about])
+        return subject
+
+    def _write_authors(self, subject: str, publication: Publication) -> None:
+        """Write the authors. Two may share a name, but their order is what the publication itself states."""
+        for ordinal, author in enumerate(publication.authors, start=1):
+            part = f"{subject}/author/{ordinal}"
+            pairs = _pairs(author, tables.AUTHOR, self.study_iri)
+            _add(self.lines, subject, [f"{_HAS_AUTHOR} <{part}>"])
+            _add(self.lines, part, [*_AUTHOR, *pairs, f"{_ORDINAL} {integer(ordinal)}"])
 
     def _write_sections(self, subject: str, publication: Publication) -> None:
         seen: Counter[str] = Counter()

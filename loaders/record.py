@@ -26,15 +26,19 @@ __all__ = [
     "Administration",
     "AdverseEvent",
     "AdverseEventResult",
+    "Article",
     "Association",
+    "Author",
     "BaselineResult",
     "BaselineVariable",
     "Cohort",
     "Criterion",
+    "Deleted",
     "EffectEstimate",
     "Evidence",
     "Finding",
     "FlowResult",
+    "Grant",
     "Intervention",
     "Organization",
     "Outcome",
@@ -71,6 +75,16 @@ Duration = Annotated[
 ]
 MeshId = Annotated[
     str, Field(pattern=r"^[CD][0-9]{6,9}$", description="a MeSH descriptor or supplementary id: D000690")
+]
+MeshQualified = Annotated[
+    str,
+    Field(pattern=r"^D[0-9]{6,9}Q[0-9]{6}$", description="a MeSH descriptor with a qualifier: D000690Q000188"),
+]
+Orcid = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]$", description="an ORCID iD with its hyphens, no address"
+    ),
 ]
 Curie = Annotated[
     str, Field(pattern=r"^(STATO:[0-9]{7}|NCIT:C[0-9]+)$", description="a STATO or NCIT CURIE: STATO:0000201")
@@ -246,8 +260,31 @@ class Criterion(Part):
 
 
 @dataclass(slots=True, kw_only=True)
+class Author(Part):
+    """One author of a publication (tw:Author), a person or a group, by the name it gives them."""
+
+    name: str
+    orcid: Orcid | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Grant(Part):
+    """A grant that paid for the work a publication reports (tw:Grant), as the publication states it."""
+
+    number: str | None = None
+    agency: str | None = None
+    country: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class Publication(Part):
-    """An article (tw:Publication). `creators` are names in printed order; `creator_line` is that line verbatim."""
+    """An article (tw:Publication). `creators` are names in printed order; `creator_line` is that line verbatim.
+
+    `issued_text` is the printed date where it has parts that are no date (2016 Winter). The `…_texts` of MeSH headings
+    and chemicals hold the names of those that the source gives without an id. `accessions` are entries of data banks
+    and registries as MEDLINE writes them, bank/number. The `history_…` dates are those of the record's way through
+    journal and PubMed.
+    """
 
     pmid: Pmid | None = None
     doi: Doi | None = None
@@ -272,6 +309,35 @@ class Publication(Part):
     indexed_in: list[str] = field(default_factory=list)
     retracted_by: list[Pmid] = field(default_factory=list)
     sections: list[TextSection] = field(default_factory=list)
+    pii: str | None = None
+    source_version: str | None = None
+    indexing_status: str | None = None
+    indexing_method: str | None = None
+    vernacular_title: str | None = None
+    journal_abbrev: str | None = None
+    issued_text: str | None = None
+    authors: list[Author] = field(default_factory=list)
+    funding: list[Grant] = field(default_factory=list)
+    accessions: list[str] = field(default_factory=list)
+    keywords: list[str] = field(default_factory=list)
+    mesh_heading_texts: list[str] = field(default_factory=list)
+    mesh_qualified: list[MeshQualified] = field(default_factory=list)
+    chemicals: list[MeshId] = field(default_factory=list)
+    chemical_texts: list[str] = field(default_factory=list)
+    supplementary_mesh: list[MeshId] = field(default_factory=list)
+    corrected_by: list[Pmid] = field(default_factory=list)
+    expression_of_concern: list[Pmid] = field(default_factory=list)
+    updated_by: list[Pmid] = field(default_factory=list)
+    retracts: list[Pmid] = field(default_factory=list)
+    references: list[Pmid] = field(default_factory=list)
+    references_doi: list[Doi] = field(default_factory=list)
+    conflict_of_interest: str | None = None
+    history_received: Date | None = None
+    history_revised: Date | None = None
+    history_accepted: Date | None = None
+    history_entrez: Date | None = None
+    history_pubmed: Date | None = None
+    history_medline: Date | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -561,3 +627,21 @@ class Study(Part):
     associations: list[Association] = field(default_factory=list)
     links: list[StudyLink] = field(default_factory=list)
     source: Source | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Article(Part):
+    """What a source says about a publication that is not the report of one study: a review, an editorial, a comment.
+
+    It is stored as a publication, and no study is claimed. `source` is filled by the reader.
+    """
+
+    publication: Publication
+    source: Source | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Deleted(Part):
+    """The statement of a source that it has withdrawn its record of an article: what it said before is to go."""
+
+    pmid: Pmid

@@ -31,10 +31,12 @@ __all__ = [
     "literal",
     "mesh",
     "name_segment",
+    "orcid",
     "organization",
     "organization_iri",
     "part",
     "publication",
+    "publication_by_doi",
     "text",
     "types",
     "uri",
@@ -146,6 +148,16 @@ def curie(value: str, _: str = "") -> str:
 def publication(pmid: str, _: str = "") -> str:
     """A publication by its PubMed id."""
     return f"<{BASE}publication/{publication_key(pmid, None)}>"
+
+
+def publication_by_doi(doi: str, _: str = "") -> str:
+    """A publication of which only the DOI is known."""
+    return f"<{BASE}publication/{publication_key(None, doi)}>"
+
+
+def orcid(identifier: str, _: str = "") -> str:
+    """A person by their ORCID iD (support.orcid.org: the iD is an https address)."""
+    return f"<https://orcid.org/{segment(identifier)}>"
 
 
 def value(scheme: str) -> Term:

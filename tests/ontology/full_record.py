@@ -10,14 +10,17 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from rdflib import Graph
 
-from loaders.emit import emit, emit_alias, emit_provenance
-from loaders.record import SCHEMES, PublicationRelation, Study, StudyType
+from loaders.emit import emit, emit_alias, emit_article, emit_provenance, emit_tombstone
+from loaders.record import SCHEMES, Article, Publication, PublicationRelation, Source, Study, StudyType
 
 __all__ = ["KINDS", "emitted", "emitted_by_kind"]
 
 KINDS = SCHEMES["SourceKind"]
 # All names are alike, so that every reference between parts finds its part.
-_STRINGS = ("x", "NCT01234567", "1234567", "10.1000/x", "PMC1", "P4M", "D000690", "STATO:0000201", "0" * 64)
+_STRINGS = (
+    "x", "NCT01234567", "1234567", "10.1000/x", "PMC1", "P4M", "D000690", "D000690Q000188", "0000-0002-1825-0097",
+    "STATO:0000201", "0" * 64,
+)  # fmt: skip
 _SCALARS = {bool: True, int: 1, Decimal: Decimal("1.5")}
 
 
@@ -62,6 +65,14 @@ def _full_study(kind: str, study_type: str) -> Study:
     return study
 
 
+def _article(kind: str) -> bytes:
+    """Return the triples of an article that reports no study, and those that stay when one is withdrawn."""
+    source = Source(kind=kind, name="x", sha256=str(KINDS.index(kind)) * 64, document="x")
+    article = emit_article(Article(publication=_sample(Publication, cycle(("2018",))), source=source))
+    about = emit_provenance(source, article.graph, article.study, "0.1.0")
+    return article.triples + about + emit_tombstone(kind, f"{article.graph}/withdrawn", "x")
+
+
 @cache
 def emitted_by_kind(kind: str) -> Graph:
     """Return all triples that a full record of one kind of source gives: its graph, its links and its provenance."""
@@ -72,6 +83,7 @@ def emitted_by_kind(kind: str) -> Graph:
         provenance = emit_provenance(study.source, emission.graph, emission.study, "0.1.0", "2018-09-01T12:00:00Z")
         alias = emit_alias(f"{emission.study}-alias", emission.study)
         graph.parse(data=emission.triples + emission.links + provenance + alias, format="nt")
+    graph.parse(data=_article(kind), format="nt")
     return graph
 
 

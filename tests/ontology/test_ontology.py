@@ -263,6 +263,7 @@ def classes_of(graph: Graph, node: Node) -> set[Node]:
         return {SKOS.Concept}
     forms = {
         r"http://id\.nlm\.nih\.gov/mesh/D[0-9]+": "http://id.nlm.nih.gov/mesh/vocab#Descriptor",
+        r"http://id\.nlm\.nih\.gov/mesh/D[0-9]+Q[0-9]+": "http://id.nlm.nih.gov/mesh/vocab#AllowedDescriptorQualifierPair",
         r"https://w3id\.org/trialweave/publication/[^/]+": TW.Publication,
         r"https://w3id\.org/trialweave/study/[^/]+": TW.Study,
     }
