@@ -70,8 +70,11 @@ class _Names:
 def document_key(study: Study) -> str:
     """Return what tells this document from others of its kind about the same study: its site and its article.
 
-    A new version of the same page or file has the same key and replaces the old one; another page does not.
+    A new version of the same page or file has the same key and replaces the old one; another page does not. A registry
+    has one record a study, whatever articles it lists.
     """
+    if study.source and study.source.kind == "CTGOV":
+        return ""
     publication = study.publications[0] if study.publications else None
     article = publication_key(publication.pmid, publication.doi) if publication else None
     site = study.page.url.split("/")[2] if study.page and study.page.url and "://" in study.page.url else None

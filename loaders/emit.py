@@ -6,8 +6,9 @@ and its name, and a finding without a name is named by a digest of what identifi
 …), never by its position.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -22,8 +23,19 @@ from loaders.link.identifiers import (
     study_key,
     study_matches,
 )
-from loaders.record import Article, Cohort, Evidence, Organization, Publication, Source, Study, StudyLink
-from loaders.tables import Row
+from loaders.record import (
+    Article,
+    Cohort,
+    Evidence,
+    Organization,
+    Publication,
+    RegistryRecord,
+    Source,
+    Study,
+    StudyLink,
+    WebLink,
+)
+from loaders.tables import Table
 from loaders.terms import XSD, boolean, date, integer, iri, literal, name_segment, organization_iri, types, value
 
 __all__ = [
@@ -66,6 +78,7 @@ _HAS_AUTHOR = iri("tw:hasAuthor")
 _HAS_SECTION = iri("tw:hasSection")
 _IDENTIFIER = iri("dcterms:identifier")
 _IN_DOCUMENT = iri("tw:inDocument")
+_LABEL = iri("rdfs:label")
 _LINK_SOURCE = iri("tw:linkSource")
 _LINK_TARGET = iri("tw:linkTarget")
 _LOADER_VERSION = iri("tw:loaderVersion")
@@ -75,8 +88,11 @@ _PRIMARY_TOPIC = iri("foaf:primaryTopic")
 _PUBLICATION = types("tw:SourceDocument", "tw:Publication")
 _RECEIVES = iri("tw:receives")
 _REGISTERED_AS = iri("tw:registeredAs")
+_REGISTRY_EVENT = types("tw:RegistryEvent")
 _REPLACED_BY = iri("dcterms:isReplacedBy")
 _SECTION_SHA256 = iri("tw:sectionSha256")
+_SEE_ALSO = iri("rdfs:seeAlso")
+_SEE_ALSO_TEXT = iri("tw:seeAlsoText")
 _SOURCE_KIND = iri("tw:sourceKind")
 _SOURCE_VERSION = iri("tw:sourceVersionDate")
 _STUDY_LINK = types("tw:StudyLink")
@@ -85,6 +101,9 @@ _TEXT_SECTION = types("tw:TextSection")
 _WAS_DERIVED_FROM = iri("prov:wasDerivedFrom")
 _WAS_GENERATED_BY = iri("prov:wasGeneratedBy")
 _WITHDRAWN = iri("tw:withdrawn")
+
+# An IRI as N-Triples writes it (RFC 3987): what is rarer than these characters is kept as text.
+_IRI = re.compile(r"https?://[^\x00-\x20<>\"{}|\\^`\ud800-\udfff]+").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +232,10 @@ def emit_alias(old: str, new: str) -> bytes:
     return f"<{old}> {_REPLACED_BY} <{new}> .\n".encode()
 
 
+def _registry_page(nct: str) -> str:
+    return f"https://clinicaltrials.gov/study/{segment(nct)}"
+
+
 def _document_iri(source: Source) -> str:
     """Name a document by its bytes: the same file read twice is the same document."""
     return f"{BASE}document/sha256-{source.sha256}"
@@ -231,17 +254,16 @@ def _quads(triples: bytes, graph: str) -> bytes:
     return triples.replace(b" .\n", f" <{graph}> .\n".encode())
 
 
-def _pairs(part: Any, rows: Sequence[Row], study: str) -> list[str]:
+def _pairs(part: Any, table: Table, study: str) -> list[str]:
     """Return the predicate-object pairs of one part, by its table."""
     pairs: list[str] = []
-    for attribute, predicate, term in rows:
-        value = getattr(part, attribute)
-        if value is None:
+    for given, (predicate, term) in zip(table.values(part), table.steps, strict=True):
+        if given is None:
             continue
-        if value.__class__ is list:
-            pairs.extend([predicate + term(item, study) for item in value])
+        if given.__class__ is list:
+            pairs.extend([predicate + term(item, study) for item in given])
         else:
-            pairs.append(predicate + term(value, study))
+            pairs.append(predicate + term(given, study))
     return pairs
 
 
@@ -278,8 +300,12 @@ class _Writer:
     def write_study(self) -> None:
         self._write_identity()
         self._write_document()
-        for organization in filter(None, [self.study.lead_sponsor, *self.study.collaborators]):
+        for organization in self._organizations():
             self._write_organization(organization)
+        if self.study.registry and self.study.nct:
+            self._write_registry_record(self.study.nct, self.study.registry)
+        for link in self.study.see_also:
+            self._write_web_link(link)
         for publication in self.study.publications:
             self._write_publication(publication)
         self._write_parts()
@@ -293,15 +319,18 @@ class _Writer:
 
     def _write_identity(self) -> None:
         study, subject = self.study, self.study_iri
-        pairs = [*tables.STUDY_TYPES[study.study_type], *_pairs(study, tables.STUDY, subject)]
+        classes = tables.STUDY_TYPES.get(study.study_type, tables.STUDY_TYPES[None])
+        pairs = [*classes, *_pairs(study, tables.STUDY, subject)]
         identifiers = [study.nct, study.pmid and f"PMID{study.pmid}", study.doi and f"DOI:{study.doi.upper()}"]
         pairs += [f"{_IDENTIFIER} {literal(identifier)}" for identifier in identifiers if identifier]
         if study.nct:
-            record = f"https://clinicaltrials.gov/study/{segment(study.nct)}"
+            record = _registry_page(study.nct)
             pairs.append(f"{_REGISTERED_AS} <{record}>")
             pairs += [f"{_EXACT_MATCH} <{match}>" for match in study_matches(study.nct)]
             _add(self.lines, record, tables.DOCUMENT_TYPES["CTGOV"])
         _add(self.lines, subject, pairs)
+        for alias in study.aliases:
+            _add(self.lines, study_iri(segment(alias)), [f"{_REPLACED_BY} <{subject}>"])
         self._write_evidence(subject, study.registration_evidence)
 
     def _write_document(self) -> None:
@@ -309,10 +338,39 @@ class _Writer:
         pairs = [*tables.DOCUMENT_TYPES[self.source.kind], *_pairs(self.source, tables.SOURCE, self.study_iri)]
         if self.study.page:
             pairs += _pairs(self.study.page, tables.PAGE, self.study_iri)
-        if self.study.publications:
+        if self.source.kind == "CTGOV":
+            pairs.append(f"{_PRIMARY_TOPIC} <{self.study_iri}>")
+        elif self.study.publications:
             topic = self._publication_key(self.study.publications[0])
             pairs.append(f"{_PRIMARY_TOPIC} <{BASE}publication/{topic}>")
         _add(self.lines, _document_iri(self.source), pairs)
+
+    def _organizations(self) -> Iterator[Organization]:
+        """Yield the organizations that the study and its registry record point to."""
+        study = self.study
+        publisher = study.registry and study.registry.publisher
+        for organization in (study.lead_sponsor, *study.collaborators, publisher, study.point_of_contact):
+            if organization:
+                yield organization
+
+    def _write_registry_record(self, nct: str, record: RegistryRecord) -> None:
+        page = _registry_page(nct)
+        _add(self.lines, page, _pairs(record, tables.REGISTRY_RECORD, self.study_iri))
+        for attribute, has in tables.REGISTRY_EVENTS:
+            for event in getattr(record, attribute):
+                pairs = _pairs(event, tables.REGISTRY_EVENT, self.study_iri)
+                part = f"{self.study_iri}/registry-event/{self._digest([has, *pairs])}"
+                _add(self.lines, page, [f"{has} <{part}>"])
+                _add(self.lines, part, [*_REGISTRY_EVENT, *pairs])
+
+    def _write_web_link(self, link: WebLink) -> None:
+        """Write where a source points to. What is no IRI is kept as the text it is."""
+        if not _IRI(link.url):
+            _add(self.lines, self.study_iri, [f"{_SEE_ALSO_TEXT} {literal(link.url)}"])
+            return
+        _add(self.lines, self.study_iri, [f"{_SEE_ALSO} <{link.url}>"])
+        if link.label:
+            _add(self.lines, link.url, [f"{_LABEL} {literal(link.label)}"])
 
     def _write_organization(self, organization: Organization) -> None:
         pairs = _pairs(organization, tables.ORGANIZATION, self.study_iri)
@@ -320,7 +378,9 @@ class _Writer:
 
     def _publication_key(self, publication: Publication) -> str:
         key = publication_key(publication.pmid, publication.doi)
-        if key is None:
+        if key is None and publication.citation:
+            key = f"citation-{_digest([publication.citation])}"
+        elif key is None:
             key = f"untitled-{_digest([publication.title or '', publication.handle or ''])}"
         return self.identity.publications.get(key, key)
 
@@ -369,12 +429,14 @@ class _Writer:
         lines, study = self.lines, self.study_iri
         for attribute, kind, has, rows, classes in tables.NAMED_PARTS:
             for part in getattr(self.study, attribute):
-                subject = f"{study}/{kind}/{name_segment(part.name)}"
+                pairs = _pairs(part, rows, study)
+                subject = f"{study}/{kind}/{name_segment(part.name or self._digest(pairs))}"
                 lines.append(f"<{study}> {has} <{subject}> .\n")
-                _add(lines, subject, [*classes, *_pairs(part, rows, study)])
+                _add(lines, subject, [*classes, *pairs])
                 self._write_evidence(subject, getattr(part, "evidence", ()))
         for attribute, kind, has, rows, classes in tables.UNNAMED_PARTS:
-            for part in getattr(self.study, attribute):
+            found = getattr(self.study, attribute)
+            for part in found if isinstance(found, list) else filter(None, [found]):
                 pairs = _pairs(part, rows, study)
                 subject = f"{study}/{kind}/{self._digest(pairs)}"
                 lines.append(f"<{study}> {has} <{subject}> .\n")

@@ -39,17 +39,23 @@ __all__ = [
     "Finding",
     "FlowResult",
     "Grant",
+    "Identifier",
     "Intervention",
     "Organization",
     "Outcome",
     "OutcomeResult",
+    "Person",
     "Publication",
+    "RegistryEvent",
+    "RegistryRecord",
     "Result",
     "Site",
     "Source",
     "Study",
+    "StudyDocument",
     "StudyLink",
     "TextSection",
+    "WebLink",
     "WebPage",
 ]
 
@@ -110,6 +116,39 @@ ObservationalModel = Literal[
     "DEFINED_POPULATION", "NATURAL_HISTORY", "OTHER",
 ]  # fmt: skip
 TimePerspective = Literal["RETROSPECTIVE", "PROSPECTIVE", "CROSS_SECTIONAL", "OTHER"]
+WhoMasked = Literal["PARTICIPANT", "CARE_PROVIDER", "INVESTIGATOR", "OUTCOMES_ASSESSOR"]
+Sex = Literal["FEMALE", "MALE", "ALL"]
+StandardAge = Literal["CHILD", "ADULT", "OLDER_ADULT"]
+SamplingMethod = Literal["PROBABILITY_SAMPLE", "NON_PROBABILITY_SAMPLE"]
+BioSpecRetention = Literal["NONE_RETAINED", "SAMPLES_WITH_DNA", "SAMPLES_WITHOUT_DNA"]
+ExpandedAccessStatus = Literal[
+    "AVAILABLE", "NO_LONGER_AVAILABLE", "TEMPORARILY_NOT_AVAILABLE", "APPROVED_FOR_MARKETING",
+]  # fmt: skip
+ExpandedAccessType = Literal["INDIVIDUAL", "INTERMEDIATE", "TREATMENT"]
+RecruitmentStatus = Literal[
+    "ACTIVE_NOT_RECRUITING", "COMPLETED", "ENROLLING_BY_INVITATION", "NOT_YET_RECRUITING", "RECRUITING", "SUSPENDED",
+    "TERMINATED", "WITHDRAWN", "AVAILABLE",
+]  # fmt: skip
+DateType = Literal["ACTUAL", "ESTIMATED"]
+ResponsiblePartyType = Literal["SPONSOR", "PRINCIPAL_INVESTIGATOR", "SPONSOR_INVESTIGATOR"]
+OfficialRole = Literal["STUDY_CHAIR", "STUDY_DIRECTOR", "PRINCIPAL_INVESTIGATOR", "SUB_INVESTIGATOR"]
+SecondaryIdType = Literal[
+    "NIH", "FDA", "VA", "CDC", "AHRQ", "SAMHSA", "OTHER_GRANT", "EUDRACT_NUMBER", "CTIS", "REGISTRY", "OTHER",
+    "NCT_ALIAS",
+]  # fmt: skip
+IpdSharing = Literal["YES", "NO", "UNDECIDED"]
+InfoType = Literal["STUDY_PROTOCOL", "SAP", "ICF", "CSR", "ANALYTIC_CODE"]
+ReportingStatus = Literal["NOT_POSTED", "POSTED"]
+NonInferiorityType = Literal[
+    "SUPERIORITY", "NON_INFERIORITY", "EQUIVALENCE", "OTHER", "NON_INFERIORITY_OR_EQUIVALENCE", "SUPERIORITY_OR_OTHER",
+    "NON_INFERIORITY_OR_EQUIVALENCE_LEGACY", "SUPERIORITY_OR_OTHER_LEGACY",
+]  # fmt: skip
+EventAssessment = Literal["NON_SYSTEMATIC_ASSESSMENT", "SYSTEMATIC_ASSESSMENT"]
+RestrictionType = Literal["LTE60", "GT60", "OTHER"]
+UnpostedEventType = Literal["RESET", "RELEASE", "UNRELEASE"]
+ViolationEventType = Literal[
+    "VIOLATION_IDENTIFIED", "CORRECTION_CONFIRMED", "PENALTY_IMPOSED", "ISSUES_IN_LETTER_ADDRESSED_CONFIRMED",
+]  # fmt: skip
 EnrollmentType = Literal["ACTUAL", "ESTIMATED"]
 AgencyClass = Literal["NIH", "FED", "OTHER_GOV", "INDIV", "INDUSTRY", "NETWORK", "AMBIG", "OTHER", "UNKNOWN"]
 CohortKind = Literal["ARM", "ALL", "SUBGROUP", "FLOW_GROUP", "BASELINE_GROUP", "OUTCOME_GROUP", "EVENT_GROUP"]
@@ -153,7 +192,9 @@ CriterionKind = Literal["INCLUSION", "EXCLUSION"]
 Method = Literal["REGISTRY_FIELD", "PUBMED_FIELD", "RULE", "MODEL", "MANUAL_CURATION"]
 SourceKind = Literal["CTGOV", "PUBMED", "PAGE", "CURATED"]
 LinkStatus = Literal["PROPOSED", "ACCEPTED", "REJECTED"]
-PublicationRelation = Literal["REPORTED_IN", "RESULT", "DERIVED", "BACKGROUND"]
+MatchMethod = Literal["EXACT", "ENTRY_TERM", "INVERTED", "NORMALIZED", "BRACKETED", "QUALIFIED"]
+TextKind = Literal["CONDITION", "KEYWORD", "INTERVENTION", "BIOMARKER"]
+PublicationRelation = Literal["REPORTED_IN", "RESULT", "DERIVED", "BACKGROUND", "MENTIONED"]
 PValueOperator = Literal["=", "<", "<=", ">", ">="]
 
 SCHEMES: Mapping[str, tuple[str, ...]] = {
@@ -192,6 +233,29 @@ SCHEMES: Mapping[str, tuple[str, ...]] = {
         "Method": Method,
         "SourceKind": SourceKind,
         "LinkStatus": LinkStatus,
+        "MatchMethod": MatchMethod,
+        "TextKind": TextKind,
+        "StudyType": StudyType,
+        "WhoMasked": WhoMasked,
+        "Sex": Sex,
+        "StandardAge": StandardAge,
+        "SamplingMethod": SamplingMethod,
+        "BioSpecRetention": BioSpecRetention,
+        "ExpandedAccessStatus": ExpandedAccessStatus,
+        "ExpandedAccessType": ExpandedAccessType,
+        "RecruitmentStatus": RecruitmentStatus,
+        "DateType": DateType,
+        "ResponsiblePartyType": ResponsiblePartyType,
+        "OfficialRole": OfficialRole,
+        "SecondaryIdType": SecondaryIdType,
+        "IpdSharing": IpdSharing,
+        "InfoType": InfoType,
+        "ReportingStatus": ReportingStatus,
+        "NonInferiorityType": NonInferiorityType,
+        "EventAssessment": EventAssessment,
+        "RestrictionType": RestrictionType,
+        "UnpostedEventType": UnpostedEventType,
+        "ViolationEventType": ViolationEventType,
     }.items()
 }
 """The controlled vocabularies by scheme name: `ontology/values.ttl` defines the same values, held equal by a test."""
@@ -243,20 +307,29 @@ class Organization(Part):
 
 @dataclass(slots=True, kw_only=True)
 class Site(Part):
-    """A place where participants are seen (tw:Site)."""
+    """A place where participants are seen (tw:Site). Latitude and longitude are WGS 84 degrees.
+
+    Without a `name`, the content names it; a name is needed where two places are described alike.
+    """
 
     facility: str | None = None
     city: str | None = None
     state: str | None = None
     country: str | None = None
+    postal_code: str | None = None
+    status: RecruitmentStatus | None = None
+    latitude: Decimal | None = None
+    longitude: Decimal | None = None
+    name: Name | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Criterion(Part):
-    """One eligibility criterion (tw:EligibilityCriterion)."""
+    """One eligibility criterion (tw:EligibilityCriterion). `method` says how it was told apart from its neighbours."""
 
     kind: CriterionKind
     text: str
+    method: Method | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -277,6 +350,107 @@ class Grant(Part):
 
 
 @dataclass(slots=True, kw_only=True)
+class Identifier(Part):
+    """Another identifier of a study (tw:Identifier): who gave it (`type`, `domain`) and where it leads (`link`)."""
+
+    value: str
+    type: SecondaryIdType | None = None
+    domain: str | None = None
+    link: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Person(Part):
+    """A person with a public role in a study (tw:Person): an official or the responsible party, never a contact."""
+
+    label: str
+    title: str | None = None
+    affiliation: str | None = None
+    role: OfficialRole | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class WebLink(Part):
+    """A page that a source points to (rdfs:seeAlso), with the words of the link."""
+
+    url: str
+    label: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class StudyDocument(Part):
+    """A document that belongs to a study (tw:Document): its protocol, its analysis plan, a data set that can be had.
+
+    `size` counts bytes. `uploaded` is a date with a time of day in minutes (2019-04-03T12:15), or a date.
+    """
+
+    label: str | None = None
+    identifier: str | None = None
+    type: str | None = None
+    has_protocol: bool | None = None
+    has_sap: bool | None = None
+    has_icf: bool | None = None
+    date: Date | None = None
+    uploaded: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2})?$")] | None = None
+    file_name: str | None = None
+    size: int | None = None
+    url: str | None = None
+    comment: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RegistryEvent(Part):
+    """Something that happened to a registry record (tw:RegistryEvent): results sent in or back, a notice of the FDA."""
+
+    unposted_type: UnpostedEventType | None = None
+    violation_type: ViolationEventType | None = None
+    description: str | None = None
+    date: Date | None = None
+    date_unknown: bool | None = None
+    created: Date | None = None
+    issued: Date | None = None
+    released: Date | None = None
+    unreleased: Date | None = None
+    unreleased_unknown: bool | None = None
+    reset: Date | None = None
+    posted: Date | None = None
+    release_number: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RegistryRecord(Part):
+    """What the registry says about its record of a study (tw:RegistryRecord), as distinct from the study itself."""
+
+    publisher: Organization | None = None
+    status_verified: Date | None = None
+    delayed_posting: bool | None = None
+    first_submitted: Date | None = None
+    first_submitted_qc: Date | None = None
+    first_posted: Date | None = None
+    first_posted_type: DateType | None = None
+    results_waived: bool | None = None
+    results_first_submitted: Date | None = None
+    results_first_submitted_qc: Date | None = None
+    results_first_posted: Date | None = None
+    results_first_posted_type: DateType | None = None
+    delay_certificate_submitted: Date | None = None
+    delay_certificate_submitted_qc: Date | None = None
+    delay_certificate_posted: Date | None = None
+    delay_certificate_posted_type: DateType | None = None
+    last_update_submitted: Date | None = None
+    last_update_posted: Date | None = None
+    last_update_posted_type: DateType | None = None
+    results_estimated: Date | None = None
+    first_mcp_posted: Date | None = None
+    first_mcp_posted_type: DateType | None = None
+    no_sap: bool | None = None
+    unposted_responsible_party: str | None = None
+    unposted_events: list[RegistryEvent] = field(default_factory=list)
+    violation_events: list[RegistryEvent] = field(default_factory=list)
+    submission_events: list[RegistryEvent] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
 class Publication(Part):
     """An article (tw:Publication). `creators` are names in printed order; `creator_line` is that line verbatim.
 
@@ -291,6 +465,7 @@ class Publication(Part):
     pmcid: Annotated[str, Field(pattern=r"^PMC[0-9]+$")] | None = None
     handle: str | None = None
     relation: PublicationRelation = "REPORTED_IN"
+    citation: str | None = None
     title: str | None = None
     journal: str | None = None
     issn: str | None = None
@@ -386,13 +561,20 @@ class Cohort(Part):
     size: int | None = None
     description: str | None = None
     subgroup_of: Name | None = None
+    source_group_id: str | None = None
+    unit_count: int | None = None
+    counted_unit: str | None = None
     receives: list[Administration] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
 class Outcome(Part):
-    """The definition of a measure (tw:Outcome). `scale_min` and `scale_max` bound the instrument's total score."""
+    """The definition of a measure (tw:Outcome). `scale_min` and `scale_max` bound the instrument's total score.
+
+    An outcome with a `reporting_status` is one of the results of a registry record; `planned_as` names the outcome of
+    the protocol that it is.
+    """
 
     name: Name
     label: str
@@ -404,6 +586,15 @@ class Outcome(Part):
     scale_max: Decimal | None = None
     time_frame: str | None = None
     is_safety: bool | None = None
+    planned_as: Name | None = None
+    reporting_status: ReportingStatus | None = None
+    anticipated_posting: Date | None = None
+    analysis_population: str | None = None
+    unit_text: str | None = None
+    ucum_code: str | None = None
+    calculate_pct: bool | None = None
+    type_units_analyzed: str | None = None
+    denom_units: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -413,11 +604,19 @@ class BaselineVariable(Part):
     name: Name
     label: str
     description: str | None = None
+    analysis_population: str | None = None
+    unit_text: str | None = None
+    ucum_code: str | None = None
+    calculate_pct: bool | None = None
+    denom_units: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class AdverseEvent(Part):
-    """A kind of adverse event in a study (tw:AdverseEvent). `term` is the source's wording or its MedDRA string."""
+    """A kind of adverse event in a study (tw:AdverseEvent). `term` is the source's wording or its MedDRA string.
+
+    `is_total` marks "any serious event" and the like, `is_death` death of any cause: never add them to the terms.
+    """
 
     name: Name
     term: str
@@ -426,13 +625,21 @@ class AdverseEvent(Part):
     severity: Severity | None = None
     organ_system: str | None = None
     source_vocabulary: str | None = None
+    vocabulary_version: str | None = None
+    assessment_type: EventAssessment | None = None
+    is_total: bool | None = None
+    is_death: bool | None = None
+    comment: str | None = None
     description: str | None = None
     evidence: list[Evidence] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
 class Finding(Part):
-    """What results, effects and associations share. Without a `name`, the content names the finding."""
+    """What results, effects and associations share. Without a `name`, the content names the finding.
+
+    `time_method` says how the time was read where it is not a field of the source.
+    """
 
     name: Name | None = None
     value: Decimal | None = None
@@ -442,6 +649,7 @@ class Finding(Part):
     time_offset: Duration | None = None
     time_anchor: Anchor | None = None
     time_text: str | None = None
+    time_method: Method | None = None
     reporting: Reporting | None = None
     comment: str | None = None
     evidence: list[Evidence] = field(default_factory=list)
@@ -449,7 +657,10 @@ class Finding(Part):
 
 @dataclass(slots=True, kw_only=True)
 class Result(Finding):
-    """One number or stated finding for one cohort (tw:Result). `percentage` is a share of participants, 0..100."""
+    """One number or stated finding for one cohort (tw:Result). `percentage` is a share of participants, 0..100.
+
+    The `…_text` of spread and limits is there only where what is printed is no number (NA, <0.1).
+    """
 
     cohort: Name
     derivation: Derivation | None = None
@@ -458,9 +669,13 @@ class Result(Finding):
     percentage: Decimal | None = None
     statistic: Statistic | None = None
     dispersion_type: DispersionType | None = None
+    dispersion_type_text: str | None = None
     spread: Decimal | None = None
+    spread_text: str | None = None
     lower_limit: Decimal | None = None
+    lower_limit_text: str | None = None
     upper_limit: Decimal | None = None
+    upper_limit_text: str | None = None
     ci_level: Decimal | None = None
     ci_sides: int | None = None
     ci_lower: Decimal | None = None
@@ -497,12 +712,19 @@ class AdverseEventResult(Result):
 
 @dataclass(slots=True, kw_only=True)
 class FlowResult(Result):
-    """How many of a cohort passed a milestone of a period, or left it for a reason."""
+    """How many of a cohort passed a milestone of a period, or left it for a reason.
+
+    Periods may share a title: `period_number` counts them from 1. `unit_count` counts what is not a participant (eyes).
+    """
 
     period: str | None = None
+    period_number: int | None = None
     milestone: Milestone | None = None
+    milestone_text: str | None = None
     drop_reason: DropReason | None = None
     drop_reason_text: str | None = None
+    unit_count: int | None = None
+    comments: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -525,10 +747,21 @@ class EffectEstimate(Finding):
     ci_level: Decimal | None = None
     ci_sides: int | None = None
     ci_lower: Decimal | None = None
+    ci_lower_text: str | None = None
     ci_upper: Decimal | None = None
+    ci_upper_text: str | None = None
     p_value: Decimal | None = None
     p_value_operator: PValueOperator | None = None
     p_value_text: str | None = None
+    dispersion_type: DispersionType | None = None
+    spread: Decimal | None = None
+    spread_text: str | None = None
+    statistical_method: str | None = None
+    hypothesis_type: NonInferiorityType | None = None
+    tested_non_inferiority: bool | None = None
+    non_inferiority_comment: str | None = None
+    descriptions: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -563,7 +796,9 @@ class StudyLink(Part):
 class Source(Part):
     """Which document this record was read from: its kind, file name, the SHA-256 of its bytes and its own date.
 
-    `document` tells it from other documents of its kind about the same study: the site and the article.
+    `document` tells it from other documents of its kind about the same study: the site and the article. `warnings` are
+    for the person who loads it, one sentence each: what the reader kept but could not make sense of. They are not facts
+    about the study and are never emitted.
     """
 
     kind: SourceKind
@@ -571,6 +806,7 @@ class Source(Part):
     sha256: Sha256
     version_date: Date | None = None
     document: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -578,7 +814,8 @@ class Study(Part):
     """Everything one source says about one study.
 
     `nct`, `pmid` and `doi` identify the study, in that order of preference; `pmid` and `doi` are those of the article
-    that the study is known by. `source` is filled by the reader.
+    that the study is known by. `source` is filled by the reader. Ages are in the unit beside them, a UCUM code (a, mo,
+    wk, d, h, min); `age_unit` is the unit of both where they share it. `registry` is about the record, not the study.
     """
 
     label: str
@@ -627,6 +864,85 @@ class Study(Part):
     associations: list[Association] = field(default_factory=list)
     links: list[StudyLink] = field(default_factory=list)
     source: Source | None = None
+    # What registries say beyond the design.
+    aliases: list[NctId] = field(default_factory=list)
+    org_study_id: Identifier | None = None
+    secondary_ids: list[Identifier] = field(default_factory=list)
+    registry: RegistryRecord | None = None
+    has_results: bool | None = None
+    last_known_status: Status | None = None
+    why_stopped: str | None = None
+    has_expanded_access: bool | None = None
+    expanded_access_study: NctId | None = None
+    expanded_access_status: ExpandedAccessStatus | None = None
+    expanded_access_types: list[ExpandedAccessType] = field(default_factory=list)
+    expanded_access_pointers: int | None = None
+    start_date_type: DateType | None = None
+    primary_completion_date_type: DateType | None = None
+    completion_date_type: DateType | None = None
+    responsible_party_type: ResponsiblePartyType | None = None
+    responsible_party: Person | None = None
+    responsible_party_texts: list[str] = field(default_factory=list)
+    officials: list[Person] = field(default_factory=list)
+    has_dmc: bool | None = None
+    fda_regulated_drug: bool | None = None
+    fda_regulated_device: bool | None = None
+    unapproved_device: bool | None = None
+    pediatric_postmarket_surveillance: bool | None = None
+    us_export: bool | None = None
+    fdaaa801_violation: bool | None = None
+    brief_summary: str | None = None
+    detailed_description: str | None = None
+    patient_registry: bool | None = None
+    target_duration: Duration | None = None
+    target_duration_text: str | None = None
+    intervention_model_description: str | None = None
+    masking_description: str | None = None
+    who_masked: list[WhoMasked] = field(default_factory=list)
+    biospecimen_retention: BioSpecRetention | None = None
+    biospecimen_description: str | None = None
+    eligibility_text: str | None = None
+    healthy_volunteers: bool | None = None
+    sex: Sex | None = None
+    gender_based: bool | None = None
+    gender_description: str | None = None
+    min_age: Decimal | None = None
+    min_age_unit: str | None = None
+    min_age_text: str | None = None
+    max_age: Decimal | None = None
+    max_age_unit: str | None = None
+    max_age_text: str | None = None
+    age_unit: str | None = None
+    standard_ages: list[StandardAge] = field(default_factory=list)
+    study_population: str | None = None
+    sampling_method: SamplingMethod | None = None
+    ipd_sharing: IpdSharing | None = None
+    ipd_description: str | None = None
+    ipd_info_types: list[InfoType] = field(default_factory=list)
+    ipd_time_frame: str | None = None
+    ipd_access_criteria: str | None = None
+    ipd_url: str | None = None
+    see_also: list[WebLink] = field(default_factory=list)
+    available_ipd: list[StudyDocument] = field(default_factory=list)
+    documents: list[StudyDocument] = field(default_factory=list)
+    intervention_concepts: list[MeshId] = field(default_factory=list)
+    condition_ancestors: list[MeshId] = field(default_factory=list)
+    intervention_ancestors: list[MeshId] = field(default_factory=list)
+    removed_countries: list[str] = field(default_factory=list)
+    pre_assignment_details: str | None = None
+    recruitment_details: str | None = None
+    types_units_analyzed: list[str] = field(default_factory=list)
+    baseline_population: str | None = None
+    frequency_threshold: Decimal | None = None
+    ae_time_frame: str | None = None
+    ae_description: str | None = None
+    mortality_comment: str | None = None
+    limitations: str | None = None
+    pi_sponsor_employee: bool | None = None
+    restrictive_agreement: bool | None = None
+    restriction_type: RestrictionType | None = None
+    restriction_details: str | None = None
+    point_of_contact: Organization | None = None
 
 
 @dataclass(slots=True, kw_only=True)

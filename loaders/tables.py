@@ -3,11 +3,16 @@
 A row is (attribute, predicate, how the value becomes a term). None is left out and a list gives one pair an item.
 """
 
+from collections.abc import Iterable
+from operator import attrgetter
+
 from loaders.terms import (
+    Coded,
     Term,
     boolean,
     curie,
     date,
+    date_time,
     decimal,
     doi,
     duration,
@@ -19,6 +24,7 @@ from loaders.terms import (
     part,
     publication,
     publication_by_doi,
+    study,
     text,
     types,
     uri,
@@ -39,19 +45,37 @@ __all__ = [
     "PAGE",
     "PUBLICATION",
     "PUBLICATION_RELATIONS",
+    "REGISTRY_EVENT",
+    "REGISTRY_EVENTS",
+    "REGISTRY_RECORD",
     "SECTION",
     "SOURCE",
     "STUDY",
     "STUDY_TYPES",
     "UNNAMED_PARTS",
     "Row",
+    "Table",
 ]
 
 Row = tuple[str, str, Term]
 
 
-def _rows(*rows: tuple[str, str, Term]) -> tuple[Row, ...]:
-    return tuple((attribute, iri(name) + " ", term) for attribute, name, term in rows)
+class Table(tuple[Row, ...]):
+    """The rows of one class, two or more, made ready for the emitter.
+
+    `values` takes all attributes of a part at once. `steps` has for each of them the text that comes before the term,
+    and the term: where the predicate depends on the value, that text is empty and the term brings its predicate along.
+    """
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.values = attrgetter(*(attribute for attribute, _, _ in self))
+        self.steps = tuple(
+            ("", term.pair(predicate)) if isinstance(term, Coded) else (predicate, term) for _, predicate, term in self
+        )
+
+
+def _rows(*rows: tuple[str, str, Term]) -> Table:
+    return Table((attribute, iri(name) + " ", term) for attribute, name, term in rows)
 
 
 STUDY = _rows(
@@ -60,17 +84,17 @@ STUDY = _rows(
     ("brief_title", "tw:briefTitle", text),
     ("official_title", "tw:officialTitle", text),
     ("acronym", "tw:acronym", text),
-    ("phases", "tw:phase", value("Phase")),
-    ("overall_status", "tw:overallStatus", value("Status")),
-    ("allocation", "tw:allocation", value("Allocation")),
-    ("intervention_model", "tw:interventionModel", value("InterventionModel")),
-    ("masking", "tw:masking", value("Masking")),
-    ("primary_purpose", "tw:primaryPurpose", value("PrimaryPurpose")),
-    ("observational_model", "tw:observationalModel", value("ObservationalModel")),
-    ("time_perspective", "tw:timePerspective", value("TimePerspective")),
+    ("phases", "tw:phase", Coded("Phase")),
+    ("overall_status", "tw:overallStatus", Coded("Status")),
+    ("allocation", "tw:allocation", Coded("Allocation")),
+    ("intervention_model", "tw:interventionModel", Coded("InterventionModel")),
+    ("masking", "tw:masking", Coded("Masking")),
+    ("primary_purpose", "tw:primaryPurpose", Coded("PrimaryPurpose")),
+    ("observational_model", "tw:observationalModel", Coded("ObservationalModel")),
+    ("time_perspective", "tw:timePerspective", Coded("TimePerspective")),
     ("multicenter", "tw:multicenter", boolean),
     ("enrollment", "tw:enrollmentCount", integer),
-    ("enrollment_type", "tw:enrollmentType", value("EnrollmentType")),
+    ("enrollment_type", "tw:enrollmentType", Coded("EnrollmentType")),
     ("start_date", "tw:startDate", date),
     ("primary_completion_date", "tw:primaryCompletionDate", date),
     ("completion_date", "tw:completionDate", date),
@@ -79,6 +103,76 @@ STUDY = _rows(
     ("conditions", "tw:condition", mesh),
     ("condition_texts", "tw:conditionText", text),
     ("keywords", "tw:keyword", text),
+    ("study_type", "tw:studyType", Coded("StudyType")),
+    ("has_results", "tw:hasResults", boolean),
+    ("last_known_status", "tw:lastKnownStatus", Coded("Status")),
+    ("why_stopped", "tw:whyStopped", text),
+    ("has_expanded_access", "tw:hasExpandedAccess", boolean),
+    ("expanded_access_study", "tw:expandedAccessStudy", study),
+    ("expanded_access_status", "tw:expandedAccessStatus", Coded("ExpandedAccessStatus")),
+    ("expanded_access_types", "tw:expandedAccessType", value("ExpandedAccessType")),
+    ("expanded_access_pointers", "tw:expandedAccessPointerCount", integer),
+    ("start_date_type", "tw:startDateType", Coded("DateType")),
+    ("primary_completion_date_type", "tw:primaryCompletionDateType", Coded("DateType")),
+    ("completion_date_type", "tw:completionDateType", Coded("DateType")),
+    ("responsible_party_type", "tw:responsiblePartyType", Coded("ResponsiblePartyType")),
+    ("responsible_party_texts", "tw:responsiblePartyText", text),
+    ("has_dmc", "tw:hasDmc", boolean),
+    ("fda_regulated_drug", "tw:fdaRegulatedDrug", boolean),
+    ("fda_regulated_device", "tw:fdaRegulatedDevice", boolean),
+    ("unapproved_device", "tw:unapprovedDevice", boolean),
+    ("pediatric_postmarket_surveillance", "tw:pediatricPostmarketSurveillance", boolean),
+    ("us_export", "tw:usExport", boolean),
+    ("fdaaa801_violation", "tw:fdaaa801Violation", boolean),
+    ("brief_summary", "tw:briefSummary", text),
+    ("detailed_description", "tw:detailedDescription", text),
+    ("patient_registry", "tw:patientRegistry", boolean),
+    ("target_duration", "tw:targetDuration", duration),
+    ("target_duration_text", "tw:targetDurationText", text),
+    ("intervention_model_description", "tw:interventionModelDescription", text),
+    ("masking_description", "tw:maskingDescription", text),
+    ("who_masked", "tw:whoMasked", Coded("WhoMasked")),
+    ("biospecimen_retention", "tw:biospecimenRetention", Coded("BioSpecRetention")),
+    ("biospecimen_description", "tw:biospecimenDescription", text),
+    ("eligibility_text", "tw:eligibilityText", text),
+    ("healthy_volunteers", "tw:healthyVolunteers", boolean),
+    ("sex", "tw:sexEligible", Coded("Sex")),
+    ("gender_based", "tw:genderBased", boolean),
+    ("gender_description", "tw:genderDescription", text),
+    ("min_age", "tw:minAge", decimal),
+    ("min_age_unit", "tw:minAgeUnit", text),
+    ("min_age_text", "tw:minAgeText", text),
+    ("max_age", "tw:maxAge", decimal),
+    ("max_age_unit", "tw:maxAgeUnit", text),
+    ("max_age_text", "tw:maxAgeText", text),
+    ("age_unit", "tw:ageUnit", text),
+    ("standard_ages", "tw:standardAge", Coded("StandardAge")),
+    ("study_population", "tw:studyPopulation", text),
+    ("sampling_method", "tw:samplingMethod", Coded("SamplingMethod")),
+    ("ipd_sharing", "tw:ipdSharing", Coded("IpdSharing")),
+    ("ipd_description", "tw:ipdDescription", text),
+    ("ipd_info_types", "tw:ipdInfoType", Coded("InfoType")),
+    ("ipd_time_frame", "tw:ipdTimeFrame", text),
+    ("ipd_access_criteria", "tw:ipdAccessCriteria", text),
+    ("ipd_url", "tw:ipdUrl", uri),
+    ("intervention_concepts", "tw:interventionConcept", mesh),
+    ("condition_ancestors", "tw:conditionAncestor", mesh),
+    ("intervention_ancestors", "tw:interventionAncestor", mesh),
+    ("removed_countries", "tw:removedCountry", text),
+    ("pre_assignment_details", "tw:preAssignmentDetails", text),
+    ("recruitment_details", "tw:recruitmentDetails", text),
+    ("types_units_analyzed", "tw:typeUnitsAnalyzed", text),
+    ("baseline_population", "tw:baselinePopulation", text),
+    ("frequency_threshold", "tw:frequencyThreshold", decimal),
+    ("ae_time_frame", "tw:aeTimeFrame", text),
+    ("ae_description", "tw:aeDescription", text),
+    ("mortality_comment", "tw:mortalityComment", text),
+    ("limitations", "tw:limitations", text),
+    ("pi_sponsor_employee", "tw:piSponsorEmployee", boolean),
+    ("restrictive_agreement", "tw:restrictiveAgreement", boolean),
+    ("restriction_type", "tw:restrictionType", Coded("RestrictionType")),
+    ("restriction_details", "tw:restrictionDetails", text),
+    ("point_of_contact", "tw:pointOfContact", organization),
 )
 STUDY_TYPES = {
     None: types("tw:Study"),
@@ -88,23 +182,104 @@ STUDY_TYPES = {
 }
 ORGANIZATION = _rows(
     ("label", "rdfs:label", text),
-    ("agency_class", "tw:agencyClass", value("AgencyClass")),
+    ("agency_class", "tw:agencyClass", Coded("AgencyClass")),
 )
 SITE = _rows(
     ("facility", "rdfs:label", text),
     ("city", "tw:city", text),
     ("state", "tw:state", text),
     ("country", "tw:country", text),
+    ("postal_code", "tw:postalCode", text),
+    ("status", "tw:recruitmentStatus", Coded("RecruitmentStatus")),
+    ("latitude", "schema:latitude", decimal),
+    ("longitude", "schema:longitude", decimal),
 )
 CRITERION = _rows(
     ("kind", "tw:criterionKind", value("CriterionKind")),
     ("text", "rdfs:label", text),
+    ("method", "tw:extractionMethod", value("Method")),
+)
+IDENTIFIER = _rows(
+    ("value", "rdfs:label", text),
+    ("type", "tw:identifierType", Coded("SecondaryIdType")),
+    ("domain", "tw:identifierDomain", text),
+    ("link", "tw:identifierLink", uri),
+)
+PERSON = _rows(
+    ("label", "rdfs:label", text),
+    ("title", "tw:title", text),
+    ("affiliation", "tw:affiliationText", text),
+    ("role", "tw:officialRole", Coded("OfficialRole")),
+)
+DOCUMENT = _rows(
+    ("label", "rdfs:label", text),
+    ("identifier", "tw:documentId", text),
+    ("type", "tw:documentType", text),
+    ("has_protocol", "tw:hasProtocol", boolean),
+    ("has_sap", "tw:hasSap", boolean),
+    ("has_icf", "tw:hasIcf", boolean),
+    ("date", "tw:documentDate", date),
+    ("uploaded", "tw:uploadDate", date_time),
+    ("file_name", "tw:fileName", text),
+    ("size", "tw:fileSize", integer),
+    ("url", "schema:contentUrl", uri),
+    ("comment", "tw:comment", text),
+)
+REGISTRY_RECORD = _rows(
+    ("publisher", "dcterms:publisher", organization),
+    ("status_verified", "tw:statusVerifiedDate", date),
+    ("delayed_posting", "tw:delayedPosting", boolean),
+    ("first_submitted", "tw:firstSubmitDate", date),
+    ("first_submitted_qc", "tw:firstSubmitQcDate", date),
+    ("first_posted", "tw:firstPostDate", date),
+    ("first_posted", "dcterms:issued", date),
+    ("first_posted_type", "tw:firstPostDateType", Coded("DateType")),
+    ("results_waived", "tw:resultsWaived", boolean),
+    ("results_first_submitted", "tw:resultsFirstSubmitDate", date),
+    ("results_first_submitted_qc", "tw:resultsFirstSubmitQcDate", date),
+    ("results_first_posted", "tw:resultsFirstPostDate", date),
+    ("results_first_posted_type", "tw:resultsFirstPostDateType", Coded("DateType")),
+    ("delay_certificate_submitted", "tw:delayCertificateSubmitDate", date),
+    ("delay_certificate_submitted_qc", "tw:delayCertificateSubmitQcDate", date),
+    ("delay_certificate_posted", "tw:delayCertificatePostDate", date),
+    ("delay_certificate_posted_type", "tw:delayCertificatePostDateType", Coded("DateType")),
+    ("last_update_submitted", "tw:lastUpdateSubmitDate", date),
+    ("last_update_posted", "tw:lastUpdatePostDate", date),
+    ("last_update_posted", "dcterms:modified", date),
+    ("last_update_posted_type", "tw:lastUpdatePostDateType", Coded("DateType")),
+    ("results_estimated", "tw:estimatedResultsFirstSubmitDate", date),
+    ("first_mcp_posted", "tw:firstMcpPostDate", date),
+    ("first_mcp_posted_type", "tw:firstMcpPostDateType", Coded("DateType")),
+    ("no_sap", "tw:noSap", boolean),
+    ("unposted_responsible_party", "tw:unpostedResponsibleParty", text),
+)
+REGISTRY_EVENT = _rows(
+    ("unposted_type", "tw:unpostedEventType", Coded("UnpostedEventType")),
+    ("violation_type", "tw:violationEventType", Coded("ViolationEventType")),
+    ("description", "dcterms:description", text),
+    ("date", "tw:eventDate", date),
+    ("date_unknown", "tw:eventDateUnknown", boolean),
+    ("created", "tw:creationDate", date),
+    ("issued", "tw:issuedDate", date),
+    ("released", "tw:releaseDate", date),
+    ("unreleased", "tw:unreleaseDate", date),
+    ("unreleased_unknown", "tw:unreleaseDateUnknown", boolean),
+    ("reset", "tw:resetDate", date),
+    ("posted", "tw:postedDate", date),
+    ("release_number", "tw:mcpReleaseNumber", integer),
+)
+# (attribute of RegistryRecord, property from the record)
+REGISTRY_EVENTS = (
+    ("unposted_events", iri("tw:unpostedEvent")),
+    ("violation_events", iri("tw:violationEvent")),
+    ("submission_events", iri("tw:submissionEvent")),
 )
 PUBLICATION = _rows(
     ("pmid", "tw:pmid", text),
     ("doi", "tw:doi", doi),
     ("pmcid", "tw:pmcid", text),
     ("handle", "tw:handle", text),
+    ("citation", "tw:citation", text),
     ("title", "dcterms:title", text),
     ("title", "rdfs:label", text),
     ("journal", "tw:journal", text),
@@ -167,6 +342,8 @@ PUBLICATION_RELATIONS = {
     "RESULT": (iri("tw:reportedIn"), iri("tw:referenceResult")),
     "DERIVED": (iri("tw:reportedIn"), iri("tw:referenceDerived")),
     "BACKGROUND": (iri("tw:referenceBackground"),),
+    # Named by what is said of another publication, such as the notice that retracts it.
+    "MENTIONED": (),
 }
 SECTION = _rows(
     ("label", "rdfs:label", text),
@@ -185,7 +362,7 @@ SOURCE = _rows(
 )
 INTERVENTION = _rows(
     ("label", "rdfs:label", text),
-    ("type", "tw:interventionType", value("InterventionType")),
+    ("type", "tw:interventionType", Coded("InterventionType")),
     ("description", "dcterms:description", text),
     ("other_names", "skos:altLabel", text),
     ("concepts", "tw:interventionConcept", mesh),
@@ -193,10 +370,13 @@ INTERVENTION = _rows(
 COHORT = _rows(
     ("label", "rdfs:label", text),
     ("kind", "tw:cohortKind", value("CohortKind")),
-    ("role", "tw:cohortRole", value("ArmGroupType")),
+    ("role", "tw:cohortRole", Coded("ArmGroupType")),
     ("size", "tw:cohortSize", integer),
     ("description", "dcterms:description", text),
     ("subgroup_of", "tw:subgroupOf", part("cohort")),
+    ("source_group_id", "tw:sourceGroupId", text),
+    ("unit_count", "tw:unitCount", integer),
+    ("counted_unit", "tw:countedUnit", text),
 )
 ADMINISTRATION = _rows(
     ("intervention", "tw:ofIntervention", part("intervention")),
@@ -209,7 +389,7 @@ ADMINISTRATION = _rows(
 )
 OUTCOME = _rows(
     ("label", "rdfs:label", text),
-    ("type", "tw:outcomeType", value("OutcomeType")),
+    ("type", "tw:outcomeType", Coded("OutcomeType")),
     ("domain", "tw:outcomeDomain", value("OutcomeDomain")),
     ("description", "dcterms:description", text),
     ("instrument", "tw:instrument", text),
@@ -217,10 +397,24 @@ OUTCOME = _rows(
     ("scale_max", "tw:scaleMax", decimal),
     ("time_frame", "tw:timeFrameText", text),
     ("is_safety", "tw:isSafetyOutcome", boolean),
+    ("planned_as", "tw:plannedAs", part("outcome")),
+    ("reporting_status", "tw:reportingStatus", Coded("ReportingStatus")),
+    ("anticipated_posting", "tw:anticipatedPostingDate", date),
+    ("analysis_population", "tw:analysisPopulationText", text),
+    ("unit_text", "tw:unitText", text),
+    ("ucum_code", "tw:ucumCode", text),
+    ("calculate_pct", "tw:calculatePct", boolean),
+    ("type_units_analyzed", "tw:typeUnitsAnalyzed", text),
+    ("denom_units", "tw:denomUnits", text),
 )
 BASELINE_VARIABLE = _rows(
     ("label", "rdfs:label", text),
     ("description", "dcterms:description", text),
+    ("analysis_population", "tw:analysisPopulationText", text),
+    ("unit_text", "tw:unitText", text),
+    ("ucum_code", "tw:ucumCode", text),
+    ("calculate_pct", "tw:calculatePct", boolean),
+    ("denom_units", "tw:denomUnits", text),
 )
 ADVERSE_EVENT = _rows(
     ("term", "rdfs:label", text),
@@ -230,6 +424,11 @@ ADVERSE_EVENT = _rows(
     ("severity", "tw:severity", value("Severity")),
     ("organ_system", "tw:organSystem", text),
     ("source_vocabulary", "tw:sourceVocabulary", text),
+    ("vocabulary_version", "tw:vocabularyVersion", text),
+    ("assessment_type", "tw:assessmentType", Coded("EventAssessment")),
+    ("is_total", "tw:isTotal", boolean),
+    ("is_death", "tw:isDeath", boolean),
+    ("comment", "tw:comment", text),
     ("description", "dcterms:description", text),
 )
 FINDING = _rows(
@@ -240,6 +439,7 @@ FINDING = _rows(
     ("time_offset", "tw:timeOffset", duration),
     ("time_anchor", "tw:timeAnchor", value("Anchor")),
     ("time_text", "tw:timeText", text),
+    ("time_method", "tw:timeMethod", value("Method")),
     ("reporting", "tw:reportingCompleteness", value("Reporting")),
     ("comment", "tw:comment", text),
 )
@@ -255,74 +455,103 @@ P_VALUE = _rows(
     ("p_value_text", "tw:pValueText", text),
     ("significance", "tw:significance", value("Significance")),
 )
-RESULT = (
-    *FINDING,
-    *INTERVAL,
-    *_rows(
-        ("cohort", "tw:forCohort", part("cohort")),
-        ("derivation", "tw:derivation", value("Derivation")),
-        ("count", "tw:count", integer),
-        ("denominator", "tw:denominator", integer),
-        ("percentage", "tw:percentage", decimal),
-        ("statistic", "tw:statistic", value("Statistic")),
-        ("dispersion_type", "tw:dispersionType", value("DispersionType")),
-        ("spread", "tw:spread", decimal),
-        ("lower_limit", "tw:lowerLimit", decimal),
-        ("upper_limit", "tw:upperLimit", decimal),
-        ("category", "tw:category", text),
-        ("class_title", "tw:classTitle", text),
-        ("change_direction", "tw:changeDirection", value("Change")),
-        ("missing_reason", "tw:missingReason", value("MissingReason")),
-    ),
+RESULT = Table(
+    (
+        *FINDING,
+        *INTERVAL,
+        *_rows(
+            ("cohort", "tw:forCohort", part("cohort")),
+            ("derivation", "tw:derivation", value("Derivation")),
+            ("count", "tw:count", integer),
+            ("denominator", "tw:denominator", integer),
+            ("percentage", "tw:percentage", decimal),
+            ("statistic", "tw:statistic", Coded("Statistic")),
+            ("dispersion_type", "tw:dispersionType", Coded("DispersionType")),
+            ("dispersion_type_text", "tw:dispersionTypeText", text),
+            ("spread", "tw:spread", decimal),
+            ("spread_text", "tw:spreadText", text),
+            ("lower_limit", "tw:lowerLimit", decimal),
+            ("lower_limit_text", "tw:lowerLimitText", text),
+            ("upper_limit", "tw:upperLimit", decimal),
+            ("upper_limit_text", "tw:upperLimitText", text),
+            ("category", "tw:category", text),
+            ("class_title", "tw:classTitle", text),
+            ("change_direction", "tw:changeDirection", value("Change")),
+            ("missing_reason", "tw:missingReason", value("MissingReason")),
+        ),
+    )
 )
-OUTCOME_RESULT = (*RESULT, *_rows(("outcome", "tw:forOutcome", part("outcome"))))
-BASELINE_RESULT = (*RESULT, *_rows(("variable", "tw:forVariable", part("variable"))))
-ADVERSE_EVENT_RESULT = (
-    *RESULT,
-    *_rows(
-        ("event", "tw:forAdverseEvent", part("event")),
-        ("affected", "tw:countAffected", integer),
-        ("at_risk", "tw:countAtRisk", integer),
-        ("events", "tw:countEvents", integer),
-    ),
+OUTCOME_RESULT = Table((*RESULT, *_rows(("outcome", "tw:forOutcome", part("outcome")))))
+BASELINE_RESULT = Table((*RESULT, *_rows(("variable", "tw:forVariable", part("variable")))))
+ADVERSE_EVENT_RESULT = Table(
+    (
+        *RESULT,
+        *_rows(
+            ("event", "tw:forAdverseEvent", part("event")),
+            ("affected", "tw:countAffected", integer),
+            ("at_risk", "tw:countAtRisk", integer),
+            ("events", "tw:countEvents", integer),
+        ),
+    )
 )
-FLOW_RESULT = (
-    *RESULT,
-    *_rows(
-        ("period", "tw:periodTitle", text),
-        ("milestone", "tw:milestone", value("Milestone")),
-        ("drop_reason", "tw:dropReason", value("DropReason")),
-        ("drop_reason_text", "tw:dropReasonText", text),
-    ),
+FLOW_RESULT = Table(
+    (
+        *RESULT,
+        *_rows(
+            ("period", "tw:periodTitle", text),
+            ("period_number", "tw:periodNumber", integer),
+            ("milestone_text", "tw:milestoneText", text),
+            ("unit_count", "tw:unitCount", integer),
+            ("comments", "tw:comment", text),
+            ("milestone", "tw:milestone", value("Milestone")),
+            ("drop_reason", "tw:dropReason", value("DropReason")),
+            ("drop_reason_text", "tw:dropReasonText", text),
+        ),
+    )
 )
-EFFECT = (
-    *FINDING,
-    *INTERVAL,
-    *P_VALUE,
-    *_rows(
-        ("outcome", "tw:forOutcome", part("outcome")),
-        ("compared", "tw:comparedCohort", part("cohort")),
-        ("reference", "tw:referenceCohort", part("cohort")),
-        ("involves", "tw:involvesCohort", part("cohort")),
-        ("contrast_unspecified", "tw:contrastUnspecified", boolean),
-        ("measure", "tw:effectMeasure", curie),
-        ("measure_text", "tw:effectMeasureText", text),
-        ("direction", "tw:effectDirection", value("Direction")),
-    ),
+EFFECT = Table(
+    (
+        *FINDING,
+        *INTERVAL,
+        *P_VALUE,
+        *_rows(
+            ("outcome", "tw:forOutcome", part("outcome")),
+            ("compared", "tw:comparedCohort", part("cohort")),
+            ("reference", "tw:referenceCohort", part("cohort")),
+            ("involves", "tw:involvesCohort", part("cohort")),
+            ("contrast_unspecified", "tw:contrastUnspecified", boolean),
+            ("measure", "tw:effectMeasure", curie),
+            ("measure_text", "tw:effectMeasureText", text),
+            ("direction", "tw:effectDirection", value("Direction")),
+            ("ci_lower_text", "tw:ciLowerText", text),
+            ("ci_upper_text", "tw:ciUpperText", text),
+            ("dispersion_type", "tw:dispersionType", Coded("DispersionType")),
+            ("spread", "tw:spread", decimal),
+            ("spread_text", "tw:spreadText", text),
+            ("statistical_method", "tw:statisticalMethod", text),
+            ("hypothesis_type", "tw:hypothesisType", Coded("NonInferiorityType")),
+            ("tested_non_inferiority", "tw:testedNonInferiority", boolean),
+            ("non_inferiority_comment", "tw:nonInferiorityComment", text),
+            ("descriptions", "dcterms:description", text),
+            ("comments", "tw:comment", text),
+        ),
+    )
 )
-ASSOCIATION = (
-    *FINDING,
-    *P_VALUE,
-    *_rows(
-        ("cohort", "tw:forCohort", part("cohort")),
-        ("outcome", "tw:forOutcome", part("outcome")),
-        ("variable1_text", "tw:variable1Text", text),
-        ("variable2_text", "tw:variable2Text", text),
-        ("variable1", "tw:variable1", mesh),
-        ("variable2", "tw:variable2", mesh),
-        ("measure", "tw:associationMeasure", curie),
-        ("sign", "tw:associationSign", value("Sign")),
-    ),
+ASSOCIATION = Table(
+    (
+        *FINDING,
+        *P_VALUE,
+        *_rows(
+            ("cohort", "tw:forCohort", part("cohort")),
+            ("outcome", "tw:forOutcome", part("outcome")),
+            ("variable1_text", "tw:variable1Text", text),
+            ("variable2_text", "tw:variable2Text", text),
+            ("variable1", "tw:variable1", mesh),
+            ("variable2", "tw:variable2", mesh),
+            ("measure", "tw:associationMeasure", curie),
+            ("sign", "tw:associationSign", value("Sign")),
+        ),
+    )
 )
 EVIDENCE = _rows(
     ("section", "tw:section", text),
@@ -357,11 +586,17 @@ NAMED_PARTS = (
     ("baseline_variables", "variable", iri("tw:hasBaselineVariable"), BASELINE_VARIABLE, types("tw:BaselineVariable")),
     ("cohorts", "cohort", iri("tw:hasCohort"), COHORT, types("tw:Cohort")),
     ("adverse_events", "event", iri("tw:hasAdverseEvent"), ADVERSE_EVENT, types("tw:AdverseEvent")),
+    ("sites", "site", iri("tw:hasSite"), SITE, types("tw:Site")),
 )
 # Nothing refers to these, so their content names them.
 UNNAMED_PARTS = (
-    ("sites", "site", iri("tw:hasSite"), SITE, types("tw:Site")),
     ("criteria", "criterion", iri("tw:hasCriterion"), CRITERION, types("tw:EligibilityCriterion")),
+    ("org_study_id", "identifier", iri("tw:orgStudyId"), IDENTIFIER, types("tw:Identifier")),
+    ("secondary_ids", "identifier", iri("tw:secondaryId"), IDENTIFIER, types("tw:Identifier")),
+    ("responsible_party", "person", iri("tw:responsibleParty"), PERSON, types("tw:Person")),
+    ("officials", "person", iri("tw:official"), PERSON, types("tw:Person")),
+    ("available_ipd", "document", iri("tw:availableIpd"), DOCUMENT, types("tw:Document")),
+    ("documents", "document", iri("tw:hasDocument"), DOCUMENT, types("tw:Document")),
 )
 # Findings that share a path segment share its names: they are named together.
 FINDINGS = (

@@ -8,10 +8,11 @@ is several times faster (see `bench/emission.py`).
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from loaders.link.identifiers import BASE, curie_iri, mesh_iri, publication_key, segment
+from loaders.record import SCHEMES
 
 __all__ = [
     "ONTOLOGY",
@@ -19,10 +20,12 @@ __all__ = [
     "TERMS",
     "VALUES",
     "XSD",
+    "Coded",
     "Term",
     "boolean",
     "curie",
     "date",
+    "date_time",
     "decimal",
     "doi",
     "duration",
@@ -37,6 +40,7 @@ __all__ = [
     "part",
     "publication",
     "publication_by_doi",
+    "study",
     "text",
     "types",
     "uri",
@@ -53,6 +57,7 @@ PREFIXES = {
     "dcterms": "http://purl.org/dc/terms/",
     "foaf": "http://xmlns.com/foaf/0.1/",
     "prov": "http://www.w3.org/ns/prov#",
+    "schema": "http://schema.org/",
     "skos": "http://www.w3.org/2004/02/skos/core#",
 }
 
@@ -63,6 +68,7 @@ Term = Callable[[Any, str], str]
 
 _MUST_ESCAPE = re.compile('[\x00-\x1f\x7f"\\\\\ud800-\udfff]')
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+").fullmatch
 _DATE_TYPES = {4: "gYear", 7: "gYearMonth", 10: "date"}
 
 
@@ -125,6 +131,11 @@ def date(value: str, _: str = "") -> str:
     return f"{literal(value)}^^<{XSD}{datatype}>" if datatype else literal(value)
 
 
+def date_time(value: str, _: str = "") -> str:
+    """A date with the time of day in minutes; xsd:dateTime demands seconds. Without a time of day it is a date."""
+    return f'{literal(value)[:-1]}:00"^^<{XSD}dateTime>' if len(value) == 16 else date(value)
+
+
 def uri(value: str, _: str = "") -> str:
     """An address as it was printed, which need not be a valid IRI: xsd:anyURI."""
     return f"{literal(value)}^^<{XSD}anyURI>"
@@ -160,15 +171,42 @@ def orcid(identifier: str, _: str = "") -> str:
     return f"<https://orcid.org/{segment(identifier)}>"
 
 
+def study(nct: str, _: str = "") -> str:
+    """Another study, by its NCT id."""
+    return f"<{BASE}study/{segment(nct)}>"
+
+
 def value(scheme: str) -> Term:
     """Return the term for values of one controlled vocabulary."""
-    return lambda code, _: f"<{VALUES}{scheme}-{segment(code)}>"
+    known = {code: f"<{VALUES}{scheme}-{code}>" for code in SCHEMES[scheme]}
+    return lambda code, _: known.get(code) or f"<{VALUES}{scheme}-{segment(code)}>"
 
 
-@cache
+class Coded:
+    """The term for values of a registry's vocabulary, which may grow: a code that is not in the scheme stays text.
+
+    Such a code is not written as a value, which would have no definition, but under the property of the same name with
+    Text behind it (tw:phase, tw:phaseText).
+    """
+
+    def __init__(self, scheme: str) -> None:
+        self.scheme = scheme
+
+    def __call__(self, code: str, _: str = "") -> str:
+        """Return the value, or the literal for an unlisted code."""
+        return f"<{VALUES}{self.scheme}-{code}>" if code in SCHEMES[self.scheme] else literal(code)
+
+    def pair(self, predicate: str) -> Term:
+        """Return what gives predicate and object of a code in one; `predicate` is bracketed and ends with a space."""
+        listed = {code: predicate + self(code) for code in SCHEMES[self.scheme]}
+        unlisted = predicate.replace("> ", "Text> ")
+        TERMS.add(unlisted.strip("<> "))
+        return lambda code, _: listed.get(code) or unlisted + literal(code)
+
+
 def name_segment(name: str) -> str:
-    """Return a part's name as a path segment; names repeat a lot, so the encoding is remembered."""
-    return segment(name)
+    """Return a part's name as a path segment. Most names need no encoding, which is much slower than to see so."""
+    return name if _PLAIN_SEGMENT(name) else segment(name)
 
 
 def part(kind: str) -> Term:
@@ -181,6 +219,7 @@ def organization(value: Any, _: str = "") -> str:
     return f"<{organization_iri(value.label)}>"
 
 
+@lru_cache(maxsize=4096)
 def organization_iri(label: str) -> str:
     """Name an organization by its normalised label: case, punctuation and spacing do not make another one."""
     words = re.sub(r"\W+", "-", label.casefold()).strip("-")

@@ -51,6 +51,7 @@ _NAMESPACES = (
     ("outcomes",),
     ("baseline_variables",),
     ("adverse_events",),
+    ("sites",),
     ("baseline_results", "flow_results", "outcome_results", "adverse_event_results"),
     ("effects",),
     ("associations",),
