@@ -19,7 +19,7 @@ holds no text of MeSH.
 ...         ("T1", "prefLabel", '"Amyotrophic Lateral Sclerosis"@en'),
 ...     ]
 ... )
->>> index.link("Sclerosis, Amyotrophic Lateral", "condition")
+>>> index.link("Sclerosis, Amyotrophic Lateral", "CONDITION")
 Link(concept='D1', method='INVERTED', confidence=Decimal('0.95'))
 """
 
@@ -33,20 +33,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
 
 from loaders.link.words import folded, is_acronym, outside_brackets, without_qualifiers, words
+from loaders.record import MatchMethod, TextKind
 
-__all__ = ["KINDS", "METHODS", "Kind", "Link", "MatchMethod", "MeshIndex"]
+__all__ = ["BRANCHES", "METHODS", "Link", "MeshIndex", "MeshIndexBuilder"]
 
-Kind = Literal["condition", "intervention", "keyword", "biomarker"]
-MatchMethod = Literal["EXACT", "ENTRY_TERM", "INVERTED", "NORMALIZED", "BRACKETED", "QUALIFIED"]
-
-KINDS: dict[Kind, tuple[str, ...]] = {
-    "condition": ("C", "F"),
-    "intervention": ("D", "E", "F04"),
-    "keyword": ("A", "B", "C", "D", "E", "F", "G"),
-    "biomarker": ("A", "D", "G"),
+BRANCHES: dict[TextKind, tuple[str, ...]] = {
+    "CONDITION": ("C", "F"),
+    "INTERVENTION": ("D", "E", "F04"),
+    "KEYWORD": ("A", "B", "C", "D", "E", "F", "G"),
+    "BIOMARKER": ("A", "D", "G"),
 }
 """The branches of MeSH in which a text of each kind is looked up: what tree numbers begin with."""
 
@@ -61,8 +58,8 @@ METHODS: dict[MatchMethod, Decimal] = {
 """How a text can meet its concept, with the confidence of a link made that way (docs/mesh-linking.md)."""
 
 _LABELS: tuple[MatchMethod, ...] = ("EXACT", "ENTRY_TERM", "INVERTED")
-_BRANCHES = tuple(sorted({branch for branches in KINDS.values() for branch in branches}))
-_MASKS = {kind: sum(1 << _BRANCHES.index(branch) for branch in branches) for kind, branches in KINDS.items()}
+_BITS = tuple(sorted({branch for branches in BRANCHES.values() for branch in branches}))
+_MASKS = {kind: sum(1 << _BITS.index(branch) for branch in branches) for kind, branches in BRANCHES.items()}
 # Supplementary concepts are in no tree; their class says where they would be.
 _CLASSES = {b"SCR_Chemical": b"D", b"SCR_Disease": b"C", b"SCR_Protocol": b"E", b"SCR_Organism": b"B"}
 _LAYOUT = 1
@@ -133,7 +130,7 @@ class MeshIndex:
         """How many concepts there are."""
         return len(self._masks)
 
-    def link(self, text: str, kind: Kind) -> Link | None:
+    def link(self, text: str, kind: TextKind) -> Link | None:
         """Return the one concept of a kind that a text names; None when there is none, or more than one."""
         found = self._whole(text, kind)
         if not found and (parts := outside_brackets(text)):
@@ -145,7 +142,7 @@ class MeshIndex:
         ((concept, method),) = found.items()
         return Link(self._name(concept), method, METHODS[method])
 
-    def _whole(self, text: str, kind: Kind) -> dict[int, MatchMethod]:
+    def _whole(self, text: str, kind: TextKind) -> dict[int, MatchMethod]:
         """Return the concepts that the whole text names at the strictest step that finds any."""
         if found := self._look_up(_spelled(text), kind):
             return {concept: _LABELS[label] for concept, label in found.items()}
@@ -156,14 +153,14 @@ class MeshIndex:
             return dict.fromkeys(found, "NORMALIZED")
         return dict.fromkeys(self._look_up(_unordered(tokens), kind), "INVERTED")
 
-    def _qualified(self, text: str, kind: Kind) -> dict[int, MatchMethod]:
+    def _qualified(self, text: str, kind: TextKind) -> dict[int, MatchMethod]:
         for candidates in without_qualifiers(text, kind):
             for key in (_ordered, _unordered):
                 if found := [concept for tokens in candidates for concept in self._look_up(key(tokens), kind)]:
                     return dict.fromkeys(found, "QUALIFIED")
         return {}
 
-    def _look_up(self, key: str, kind: Kind) -> dict[int, int]:
+    def _look_up(self, key: str, kind: TextKind) -> dict[int, int]:
         """Return the concepts of a kind under a key, each with the kind of its label there."""
         if not key:
             return {}
@@ -257,7 +254,7 @@ class MeshIndexBuilder:
             self._headings.add(_name(term))
 
     def _place(self, record: bytes, tree: bytes) -> None:
-        mask = sum(1 << bit for bit, branch in enumerate(_BRANCHES) if tree.startswith(branch.encode()))
+        mask = sum(1 << bit for bit, branch in enumerate(_BITS) if tree.startswith(branch.encode()))
         self._masks[record] = self._masks.get(record, 0) | mask
 
     def _rows(self, numbers: dict[bytes, int]) -> list[tuple[int, int, int]]:

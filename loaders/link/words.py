@@ -44,18 +44,18 @@ _DOSE = re.compile(
     re.IGNORECASE,
 )
 _QUALIFIERS = {
-    "condition": """
+    "CONDITION": """
         active acute adult advanced childhood chronic classic diagnosed early established incident inoperable late
         localized locally metastatic mild moderate newly nos onset or patient pediatric persistent previously
         progressive recurrent refractory relapsed relapsing resectable resistant severe sporadic stable subject
         suspected symptomatic uncontrolled unresectable unspecified untreated
     """,
-    "intervention": """
+    "INTERVENTION": """
         arm capsule cream daily dose extended gel generic group hcl high hydrochloride infusion injectable injection
         intravenous iv low ointment oral orally patch pill release solution standard subcutaneous suspension tablet
         topical treatment
     """,
-    "biomarker": "blood circulating concentration csf fasting level plasma serum total urinary urine",
+    "BIOMARKER": "blood circulating concentration csf fasting level plasma serum total urinary urine",
 }
 _QUALIFIER_WORDS = {kind: frozenset(text.split()) for kind, text in _QUALIFIERS.items()}
 
@@ -86,6 +86,7 @@ def outside_brackets(text: str) -> tuple[str, ...]:
 def without_qualifiers(text: str, kind: str) -> Iterator[list[tuple[str, ...]]]:
     """Yield what is left of a text's words when qualifiers are taken from its ends, those with most words first.
 
+    `kind` is a `loaders.record.TextKind`.
     Qualifiers narrow a term in a way that MeSH does not: stages of a condition, doses and forms of an intervention.
     """
     bare = _DOSE.sub(" ", _STAGE.sub(" ", text))

@@ -12,16 +12,17 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from lxml import etree
 
 from loaders.errors import SourceError
-from loaders.link.identifiers import segment
-from loaders.terms import XSD, literal
+from loaders.link.identifiers import BASE, segment
+from loaders.terms import XSD, iri, literal, types
 
-__all__ = ["MAX_BYTES", "MESH", "MESH_GRAPH", "VOCABULARY", "triples"]
+__all__ = ["MAX_BYTES", "MESH", "MESH_GRAPH", "VOCABULARY", "provenance", "triples", "version_of"]
 
 MESH_GRAPH = "http://id.nlm.nih.gov/mesh"
 """The graph in which NLM's own endpoint keeps MeSH."""
@@ -31,6 +32,14 @@ VOCABULARY = MESH + "vocab#"
 
 MAX_BYTES = 8 * 1024**3
 """Bytes of one file when unpacked. All of MeSH is about 2 GiB; what is larger is no MeSH, or a bomb."""
+
+_VOCABULARY_GRAPH = types("tw:VocabularyGraph")
+_ACTIVITY = types("prov:Activity")
+_CONTENT_SHA256 = iri("tw:contentSha256")
+_ENDED_AT = iri("prov:endedAtTime")
+_LOADER_VERSION = iri("tw:loaderVersion")
+_WAS_DERIVED_FROM = iri("prov:wasDerivedFrom")
+_WAS_GENERATED_BY = iri("prov:wasGeneratedBy")
 
 _LONGEST_LINE = 1024 * 1024
 _START = 512
@@ -112,6 +121,31 @@ def triples(path: Path) -> Iterator[bytes]:
         raise SourceError(name, f"cannot be read: {reason}") from error
 
 
+def provenance(version: str, files: Sequence[str], loader_version: str, loaded_at: str | None = None) -> bytes:
+    """Return what the provenance graph says of MeSH's graph (N-Triples, sorted): which files it was made of, and when.
+
+    `files` are the SHA-256s of the files, `version` is the SHA-256 that stands for all of them (`version_of`),
+    `loaded_at` an xsd:dateTime in UTC.
+    """
+    load = f"{BASE}graph/mesh#load"
+    pairs = [
+        *_VOCABULARY_GRAPH,
+        f"{_CONTENT_SHA256} {literal(version)}",
+        f"{_LOADER_VERSION} {literal(loader_version)}",
+        f"{_WAS_GENERATED_BY} <{load}>",
+        *(f"{_WAS_DERIVED_FROM} <{BASE}document/sha256-{file}>" for file in files),
+    ]
+    lines = {f"<{MESH_GRAPH}> {pair} .\n" for pair in pairs} | {f"<{load}> {pair} .\n" for pair in _ACTIVITY}
+    if loaded_at:
+        lines.add(f"<{load}> {_ENDED_AT} {literal(loaded_at)}^^<{XSD}dateTime> .\n")
+    return "".join(sorted(lines)).encode()
+
+
+def version_of(files: Iterable[str]) -> str:
+    """Return one SHA-256 for a set of files, from theirs: the order in which they are named does not matter."""
+    return sha256("\n".join(sorted(set(files))).encode()).hexdigest()
+
+
 def _unpacked(stored: io.BufferedReader) -> io.BufferedReader:
     packed = stored.peek(2)[:2] == b"\x1f\x8b"
     return io.BufferedReader(gzip.GzipFile(fileobj=stored)) if packed else stored
@@ -173,7 +207,7 @@ def _xml(file: _Bounded, name: str) -> Iterator[bytes]:
 
 def _refuse_other_xml(root: etree._Element, name: str) -> None:
     dtd = root.getroottree().docinfo.internalDTD
-    if dtd is not None and list(dtd.entities()):
+    if dtd is not None and list(dtd.entities()):  # type: ignore[attr-defined]
         raise SourceError(name, "declares entities, which MeSH does not do; nothing of it was read")
     if root.tag not in _RECORD_SETS:
         raise SourceError(name, f"is XML with {root.tag}, not one of NLM's {', '.join(_RECORD_SETS)}")
@@ -214,8 +248,8 @@ class _Converter:
         kind = _DESCRIPTOR_CLASSES.get(element.get("DescriptorClass", "1"), "Descriptor")
         record = self._common(element, "Descriptor", kind)
         label = _text(element, "DescriptorName/String")
-        for qualifier in element.iterfind("AllowableQualifiersList/AllowableQualifier/QualifierReferredTo"):
-            self._pair(record, label, qualifier, "AllowedDescriptorQualifierPair")
+        for allowed in element.iterfind("AllowableQualifiersList/AllowableQualifier/QualifierReferredTo"):
+            self._pair(record, label, allowed, "AllowedDescriptorQualifierPair")
         for number in _texts(element, "NLMClassificationNumber"):
             self._literal(record, "nlmClassificationNumber", number)
         for combination in element.iterfind("EntryCombinationList/EntryCombination"):
