@@ -29,7 +29,7 @@ NO_RANGE = {
 OWN_SCHEMES = (
     "CohortKind", "Route", "OutcomeDomain", "Anchor", "Derivation", "Direction", "Significance", "Sign", "Change",
     "Reporting", "Method", "SourceKind", "LinkStatus", "MissingReason", "Severity", "Milestone", "DropReason",
-    "CriterionKind",
+    "CriterionKind", "MatchMethod", "TextKind",
 )  # fmt: skip
 
 
