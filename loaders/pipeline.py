@@ -5,17 +5,19 @@
 Whoever drives the pipeline decides where a record belongs (`loaders.catalogue`) between reading and preparing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from loaders import gate
 from loaders.emit import Emission, Identity, emit, emit_provenance
+from loaders.link.concepts import concept_links, emit_concept_links
+from loaders.link.mesh import MeshIndex
 from loaders.record import Study
 
-__all__ = ["LOADER_VERSION", "Prepared", "prepare"]
+__all__ = ["LOADER_VERSION", "Prepared", "loader_version", "prepare"]
 
 LOADER_VERSION = version("trialweave")
-"""Stored with every assertion graph: a document read by another version of the loaders is read again."""
+"""The version of this program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,29 @@ class Prepared:
     report: gate.Report
 
 
-def prepare(study: Study, identity: Identity, loaded_at: str | None = None) -> Prepared:
-    """Emit and validate one record. The gate sees the graph together with its provenance and its links."""
+def loader_version(index: MeshIndex | None) -> str:
+    """Return what is stored with every assertion graph: a document read by another version is read again.
+
+    The MeSH that texts are linked to is part of it, as build metadata (0.1.0+mesh.4f3c…): another MeSH, other links.
+    """
+    return f"{LOADER_VERSION}+mesh.{index.version[:16]}" if index else LOADER_VERSION
+
+
+def prepare(study: Study, identity: Identity, loaded_at: str | None = None, index: MeshIndex | None = None) -> Prepared:
+    """Emit and validate one record. The gate sees the graph together with its provenance and its links.
+
+    With an index of MeSH, the texts of the study are linked to its concepts.
+    """
     if study.source is None:
         raise ValueError("the study has no source, so nothing could be said of where its facts come from")
     emission = emit(study, identity)
-    provenance = emit_provenance(study.source, emission.graph, emission.study, LOADER_VERSION, loaded_at)
+    if index:
+        emission = _with_concept_links(emission, study, index)
+    provenance = emit_provenance(study.source, emission.graph, emission.study, loader_version(index), loaded_at)
     report = gate.validate(emission.triples + provenance + emission.links)
     return Prepared(emission, provenance, report)
+
+
+def _with_concept_links(emission: Emission, study: Study, index: MeshIndex) -> Emission:
+    links, subjects = emit_concept_links(concept_links(study, index), emission.study, emission.graph)
+    return replace(emission, links=emission.links + links, link_subjects=(*emission.link_subjects, *subjects))
