@@ -98,10 +98,16 @@ class _Intake:
     """One run: the store, who is in it, and which studies were touched."""
 
     def __init__(self, store: EmbeddedStore, quarantine: Quarantine, format: str) -> None:
+        from app.vocabulary import mesh_index
+        from loaders.pipeline import loader_version
+
         self.store = store
         self.quarantine = quarantine
         self.format = format
         self.catalogue = _catalogue(store)
+        # Texts are linked to MeSH when the data directory holds it; the version says to which.
+        self.index = mesh_index(store.data.path, store)
+        self.version = loader_version(self.index)
         self.touched: set[str] = set()
         self.changed = False
 
@@ -111,9 +117,7 @@ class _Intake:
             return Outcome(document.source, "unreadable", messages=(str(document),))
         if self.format == "auto" and not document.named and not readers.reader_for(document.data, document.name):
             return Outcome(document.name, "ignored")
-        from loaders.pipeline import LOADER_VERSION
-
-        if self.catalogue.has(sha256(document.data).hexdigest(), LOADER_VERSION):
+        if self.catalogue.has(sha256(document.data).hexdigest(), self.version):
             return Outcome(document.name, "unchanged")
         try:
             study = readers.read(document.data, document.name, self.format)
@@ -122,7 +126,7 @@ class _Intake:
         return self._store(document.name, study)
 
     def _store(self, name: str, study: Study) -> Outcome:
-        from loaders.pipeline import LOADER_VERSION, prepare  # brings the validator, which takes half a second
+        from loaders.pipeline import prepare  # brings the validator, which takes half a second
 
         if study.source is None:
             raise ValueError("a reader must say which document it read")
@@ -130,7 +134,7 @@ class _Intake:
         identification = self.catalogue.identify(study)
         key = identification.identity.study
         graph = self.catalogue.place(key, study.source.kind, study.source.document)
-        prepared = prepare(study, replace(identification.identity, graph=graph), _now())
+        prepared = prepare(study, replace(identification.identity, graph=graph), _now(), self.index)
         emission, report = prepared.emission, prepared.report
         messages = tuple(f"{name}: {line}" for line in report.lines())
         findings = report.triples(f"{graph}#report")
@@ -150,7 +154,7 @@ class _Intake:
             ]
         )
         self.quarantine.remove(graph)
-        stored = StoredGraph(key, study.source.document, study.source.sha256, LOADER_VERSION)
+        stored = StoredGraph(key, study.source.document, study.source.sha256, self.version)
         self.catalogue.note(study, identification, graph, stored)
         self.touched.add(key)
         return Outcome(name, "loaded", emission.study, graph, emission.triples.count(b"\n"), messages)
