@@ -76,15 +76,15 @@ def load(
 ) -> Summary:
     """Load documents into a data directory and publish them as one generation, if anything changed.
 
-    `progress` is told of each document when it is done. Raises StoreError: then nothing of the run is visible.
+    `progress` is told of each record when it is done. Raises StoreError: then nothing of the run is visible.
     """
     summary = Summary()
     with EmbeddedStore(data) as store:
         intake = _Intake(store, Quarantine(data), format)
         for document in found:
-            outcome = intake.take(document)
-            summary.outcomes.append(outcome)
-            progress(outcome)
+            for outcome in intake.take(document):
+                summary.outcomes.append(outcome)
+                progress(outcome)
         if intake.changed:
             summary.disagreements = intake.compare_sources()
             intake.describe_ontology()
@@ -111,19 +111,28 @@ class _Intake:
         self.touched: set[str] = set()
         self.changed = False
 
-    def take(self, document: Document | SourceError) -> Outcome:
-        """Bring one document into the store, or say why not."""
+    def take(self, document: Document | SourceError) -> Iterator[Outcome]:
+        """Bring the records of one document into the store, or say why not: one outcome a record."""
         if isinstance(document, SourceError):
-            return Outcome(document.source, "unreadable", messages=(str(document),))
+            yield Outcome(document.source, "unreadable", messages=(str(document),))
+            return
         if self.format == "auto" and not document.named and not readers.reader_for(document.data, document.name):
-            return Outcome(document.name, "ignored")
+            yield Outcome(document.name, "ignored")
+            return
         if self.catalogue.has(sha256(document.data).hexdigest(), self.version):
-            return Outcome(document.name, "unchanged")
-        try:
-            study = readers.read(document.data, document.name, self.format)
-        except SourceError as error:
-            return Outcome(document.name, "unreadable", messages=tuple(str(error).split("\n")))
-        return self._store(document.name, study)
+            yield Outcome(document.name, "unchanged")
+            return
+        for record in readers.read(document.data, document.name, self.format):
+            yield self._take_record(document.name, record)
+
+    def _take_record(self, name: str, record: readers.Record | SourceError) -> Outcome:
+        if isinstance(record, SourceError):
+            return Outcome(name, "unreadable", messages=tuple(str(record).split("\n")))
+        if not isinstance(record, Study):
+            return Outcome(name, "ignored")
+        if record.source and self.catalogue.has(record.source.sha256, self.version):
+            return Outcome(name, "unchanged")
+        return self._store(name, record)
 
     def _store(self, name: str, study: Study) -> Outcome:
         from loaders.pipeline import prepare  # brings the validator, which takes half a second
@@ -136,7 +145,7 @@ class _Intake:
         graph = self.catalogue.place(key, study.source.kind, study.source.document)
         prepared = prepare(study, replace(identification.identity, graph=graph), _now(), self.index)
         emission, report = prepared.emission, prepared.report
-        messages = tuple(f"{name}: {line}" for line in report.lines())
+        messages = tuple(f"{name}: {line}" for line in (*study.source.warnings, *report.lines()))
         findings = report.triples(f"{graph}#report")
         if not report.conforms:
             rejected = Rejected(graph, emission.study, name, _now(), messages)

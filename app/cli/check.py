@@ -35,10 +35,11 @@ def check(sources: list[str], format: str) -> list[Check]:
         elif format == "auto" and not document.named and not readers.reader_for(document.data, document.name):
             continue
         else:
-            try:
-                studies.append((document, readers.read(document.data, document.name, format)))
-            except SourceError as error:
-                checks.append(Check(document.name, False, "cannot be read", tuple(str(error).split("\n"))))
+            for record in readers.read(document.data, document.name, format):
+                if isinstance(record, SourceError):
+                    checks.append(Check(document.name, False, "cannot be read", tuple(str(record).split("\n"))))
+                elif isinstance(record, Study):
+                    studies.append((document, record))
     pages = [study for _, study in studies if study.page]
     checks += [_check(document.name, study, pages) for document, study in studies]
     return checks
@@ -47,7 +48,8 @@ def check(sources: list[str], format: str) -> list[Check]:
 def _check(name: str, study: Study, pages: list[Study]) -> Check:
     report = prepare(study, Identity.of(study)).report
     misplaced = [f"{name}: {problem}" for problem in check_evidence(study, pages)]
-    messages = (*misplaced, *(f"{name}: {line}" for line in report.lines()))
+    warnings = study.source.warnings if study.source else []
+    messages = (*misplaced, *(f"{name}: {line}" for line in (*warnings, *report.lines())))
     sound = report.conforms and not misplaced
     if not sound:
         return Check(name, False, "would be turned away" if not report.conforms else "evidence is misplaced", messages)
@@ -62,9 +64,11 @@ def places(page: str, text: str) -> list[str]:
     document = next(documents([page]))
     if isinstance(document, SourceError):
         raise document
-    study = readers.read(document.data, PurePath(document.name).name)
+    study = next(readers.read(document.data, PurePath(document.name).name))
+    if isinstance(study, SourceError):
+        raise study
     return [
         f"{{section: {place.section.label}, start: {place.start}, end: {place.end}}}"
         f"  # in {{label: {place.section.label}, length: {place.section.length}, sha256: {place.section.sha256}}}"
-        for place in locate(study, text)
+        for place in (locate(study, text) if isinstance(study, Study) else ())
     ]

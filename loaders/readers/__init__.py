@@ -1,18 +1,26 @@
-"""One module a source: a document goes in, a `loaders.record.Study` comes out. Readers know nothing of RDF.
+"""One module a source: a document goes in, records come out (`loaders.record`). Readers know nothing of RDF.
 
-Every reader has `recognises(data, name)`, a cheap look that decides for `--format auto`, and `read(data, name)`, which
-raises `loaders.errors.SourceError`.
+Every reader has `recognises(data, name)`, a cheap look that decides for `--format auto`, and `read(data, name)`. Where a
+document holds one study, as a page does, it returns the Study or raises `loaders.errors.SourceError`. Where it can hold
+many, as a page of the registry's API or a file of PubMed does, it is a generator: what is wrong with one record is
+yielded in its place, and the rest goes on.
 """
 
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Protocol, cast
 
 from loaders.errors import SourceError
-from loaders.record import Study
+from loaders.record import Article, Deleted, Study
 
-__all__ = ["FORMATS", "Reader", "read", "reader_for"]
+__all__ = ["FORMATS", "Reader", "Record", "read", "reader_for"]
 
-FORMATS = ("curated", "page")
+Record = Study | Article | Deleted
+"""What a document can hold: a study, an article that reports none, or the notice that an article was withdrawn."""
+
+_MODULES = {"ctgov": "clinicaltrials", "curated": "curated", "page": "page"}
+
+FORMATS = tuple(_MODULES)
 """The formats there is a reader for, in the order in which they are asked whether they recognise a document."""
 
 
@@ -22,13 +30,13 @@ class Reader(Protocol):
     def recognises(self, data: bytes, name: str) -> bool:
         """Say whether this looks like a document of this reader's kind."""
 
-    def read(self, data: bytes, name: str) -> Study:
-        """Turn the document into a record. Raises SourceError."""
+    def read(self, data: bytes, name: str) -> Study | Iterator[Record | SourceError]:
+        """Turn the document into a record, or into many one after the other. Raises SourceError."""
 
 
 def _reader(format: str) -> Reader:
     # Imported when needed: a curated file must not wait for the HTML library.
-    return cast(Reader, import_module(f"loaders.readers.{format}"))
+    return cast(Reader, import_module(f"loaders.readers.{_MODULES[format]}"))
 
 
 def reader_for(data: bytes, name: str) -> Reader | None:
@@ -36,12 +44,21 @@ def reader_for(data: bytes, name: str) -> Reader | None:
     return next((reader for reader in map(_reader, FORMATS) if reader.recognises(data, name)), None)
 
 
-def read(data: bytes, name: str, format: str = "auto") -> Study:
-    """Read a document with the reader of a format, or with the first that recognises it. Raises SourceError."""
+def read(data: bytes, name: str, format: str = "auto") -> Iterator[Record | SourceError]:
+    """Yield the records of a document, read by the reader of a format or by the first that recognises it.
+
+    Nothing is raised: what cannot be read is yielded as a SourceError in its place.
+    """
     if not data.strip():
-        raise SourceError(name, "is empty")
+        yield SourceError(name, "is empty")
+        return
     reader = reader_for(data, name) if format == "auto" else _reader(format)
     if reader is None:
         known = " or ".join(FORMATS)
-        raise SourceError(name, f"is not a document that is recognised here; if it is one, name its --format: {known}")
-    return reader.read(data, name)
+        yield SourceError(name, f"is not a document that is recognised here; if it is one, name its --format: {known}")
+        return
+    try:
+        found = reader.read(data, name)
+        yield from (found,) if isinstance(found, Study) else found
+    except SourceError as error:
+        yield error
