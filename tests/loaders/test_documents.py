@@ -1,11 +1,12 @@
 """Documents: files, folders and standard input, and one sentence for what cannot be read."""
 
+import gzip
 import io
 import os
 
 import pytest
 
-from loaders import documents as module
+from loaders import pieces
 from loaders.documents import Document, documents
 from loaders.errors import SourceError
 
@@ -49,7 +50,40 @@ def test_an_impossible_path_is_one_sentence(name):
 
 
 def test_a_document_that_is_none_is_refused_by_its_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MAX_BYTES", 10)
+    monkeypatch.setattr(pieces, "WHOLE_BYTES", 5)
+    monkeypatch.setattr(pieces, "MAX_BYTES", 10)
     (tmp_path / "big.txt").write_bytes(b"x" * 11)
     (error,) = documents([str(tmp_path / "big.txt")])
     assert "nothing of it was read" in str(error)
+
+
+def test_links_are_followed_but_never_in_a_circle(tmp_path):
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.txt").write_text("b")
+    (folder / "inner" / "a.txt").write_text("a")
+    (folder / "inner" / "up").symlink_to(folder)
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "nowhere").symlink_to(folder / "gone")
+    (folder / "self").symlink_to(folder / "self")
+    found = list(documents([str(folder)]))
+    assert [item.data for item in found if isinstance(item, Document)] == [b"a", b"b"]
+    assert [str(item).removeprefix(f"{folder}/") for item in found if isinstance(item, SourceError)] == [
+        "inner/up: is a link to a folder that it is in; it was not followed",
+        "nowhere: is a link that leads nowhere",
+        "self: is a link that leads nowhere",
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_said_not_skipped(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0)
+    (tmp_path / "open.txt").write_text("x")
+    error, found = documents([str(tmp_path)])
+    assert "Permission denied" in str(error) and isinstance(found, Document)
+
+
+def test_standard_input_may_be_packed(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"label: x"))))
+    assert list(documents(["-"])) == [Document("standard input", b"label: x")]
