@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings"]
@@ -17,9 +17,23 @@ class Settings(BaseSettings):
     query_timeout: float = Field(30.0, gt=0, description="Seconds a query may run before its worker is stopped.")
     query_bytes: int = Field(64 * 1024, gt=0, description="Bytes of query text accepted.")
     query_depth: int = Field(60, gt=0, description="Levels of nested brackets accepted in a query.")
-    query_branches: int = Field(400, gt=0, description="UNION, OPTIONAL, MINUS, || and && operators accepted in a query.")
+    query_branches: int = Field(
+        400, gt=0, description="UNION, OPTIONAL, MINUS, || and && operators accepted in a query."
+    )
     answer_bytes: int = Field(100 * 1024 * 1024, gt=0, description="Bytes an answer may have.")
     workers: int = Field(2, ge=1, description="Query worker processes.")
     worker_memory: int = Field(2 * 1024**3, ge=256 * 1024**2, description="Bytes of memory a query worker may use.")
     queue: int = Field(8, ge=1, description="Queries that may wait for a worker.")
     queue_wait: float = Field(10.0, gt=0, description="Seconds a query may wait for a worker.")
+    ctgov_url: str = Field("https://clinicaltrials.gov/api/v2", description="Where studies are fetched from.")
+    ctgov_rate: float = Field(1.0, gt=0, le=1000, description="Requests a second to ClinicalTrials.gov.")
+    ncbi_url: str = Field(
+        "https://eutils.ncbi.nlm.nih.gov/entrez/eutils", description="Where articles are fetched from."
+    )
+    ncbi_api_key: SecretStr | None = Field(None, description="Your NCBI key: ten requests a second instead of three.")
+    contact: str | None = Field(
+        None, pattern=r"^[^\s@<>()]+@[^\s@<>()]+$", description="Your e-mail address, told to the services asked."
+    )
+    cache: Path | None = Field(
+        None, description="Where fetched answers are kept; cache in the data directory if unset."
+    )

@@ -6,15 +6,22 @@ understood. What a command needs is imported when it runs: `query` must not wait
 
 import json
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from loaders.documents import Document
+    from loaders.errors import SourceError
 
 __all__ = ["cli"]
 
@@ -28,14 +35,35 @@ talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Data = Annotated[Path | None, typer.Option("--data", help="The data directory.", envvar="TRIALWEAVE_DATA")]
 Sources = Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.", show_default=False)]
+Loadable = Annotated[
+    list[str] | None,
+    typer.Argument(help="Files, folders, archives, - for standard input, NCT ids or PubMed ids.", show_default=False),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Format = Annotated[str, typer.Option("--format", help="auto, curated or page.")]
+LoadFormat = Annotated[str, typer.Option("--format", help="auto, curated, page, or mesh for NLM's MeSH files.")]
 
 
 @cli.command()
-def load(sources: Sources, data: Data = None, format: Format = "auto", as_json: AsJson = False) -> None:
+def load(
+    sources: Loadable = None,
+    data: Data = None,
+    format: LoadFormat = "auto",
+    query: Annotated[
+        list[str] | None,
+        typer.Option("--query", help="Fetch what a search finds: 'cond=asthma&intr=x' or 'pubmed=asthma[mh]'."),
+    ] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Fetch again what was fetched before.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Load documents: read, validate, store, publish. What is turned away costs nothing else."""
-    complete = _load(sources, _data(data), format, as_json=as_json)
+    from loaders.readers import VOCABULARIES
+
+    if not sources and not query:
+        raise typer.BadParameter("Missing argument: name something to load, or give a --query", param_hint="SOURCES")
+    if format in VOCABULARIES:
+        raise typer.Exit(0 if _load_vocabulary(sources or [], _data(data), as_json=as_json) else 1)
+    complete = _load(sources or [], _data(data), format, query or [], refresh=refresh, as_json=as_json)
     raise typer.Exit(0 if complete else 1)
 
 
@@ -185,11 +213,18 @@ def _data(given: Path | None) -> Path:
     return given if given is not None else Settings().data
 
 
-def _load(sources: list[str], data: Path, format: str, *, as_json: bool = False) -> bool:
+def _load(
+    sources: list[str],
+    data: Path,
+    format: str,
+    queries: Sequence[str] = (),
+    *,
+    refresh: bool = False,
+    as_json: bool = False,
+) -> bool:
     """Load, print the summary, and say whether everything is in. A terminal sees how far it has come."""
     from app.intake import Outcome
     from app.intake import load as load_into
-    from loaders.documents import documents
     from loaders.readers import FORMATS
 
     if format not in ("auto", *FORMATS):
@@ -199,11 +234,55 @@ def _load(sources: list[str], data: Path, format: str, *, as_json: bool = False)
         task = bar.add_task("Loading", total=None)
 
         def report(outcome: Outcome) -> None:
-            bar.advance(task)
+            bar.update(task, advance=1, description="Loading")
             style = "red" if outcome.status in {"quarantined", "unreadable"} else "yellow"
             for message in outcome.messages:
                 talk.print(message, style=style, markup=False)
 
-        summary = load_into(data, documents(sources), format, report)
+        def fetching(said: str) -> None:
+            bar.update(task, description=escape(said))
+
+        found = _found(sources, queries, data, refresh=refresh, progress=fetching)
+        summary = load_into(data, found, format, report)
     print(json.dumps(asdict(summary), indent=2, ensure_ascii=False) if as_json else summary.line())
     return summary.complete
+
+
+def _load_vocabulary(files: list[str], data: Path, *, as_json: bool) -> bool:
+    """Load MeSH, print the summary, and say whether it is in. A terminal sees how far it has come."""
+    from app.vocabulary import load_mesh
+
+    if not files:
+        raise typer.BadParameter("Missing argument: name the files of MeSH to load", param_hint="SOURCES")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} triples"))
+    with Progress(*columns, TimeElapsedColumn(), console=talk, transient=True, disable=not talk.is_terminal) as bar:
+        task = bar.add_task("Loading MeSH", total=None)
+        summary = load_mesh(data, files, lambda triples: bar.update(task, completed=triples))
+    for problem in summary.problems:
+        talk.print(problem, style="red", markup=False)
+    print(json.dumps(asdict(summary), indent=2, ensure_ascii=False) if as_json else summary.line())
+    return summary.complete
+
+
+def _found(
+    sources: list[str], queries: Sequence[str], data: Path, *, refresh: bool, progress: Callable[[str], None]
+) -> "Iterator[Document | SourceError]":
+    """Return the documents of files first, then those of the network, which is only touched for what is named."""
+    from loaders.documents import documents
+    from loaders.fetch import Network, Wanted, fetched
+
+    try:
+        files, wanted = Wanted.among(sources, queries)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--query") from None
+    settings = Settings(data=data)
+    network = Network(
+        ctgov_url=settings.ctgov_url,
+        ctgov_rate=settings.ctgov_rate,
+        ncbi_url=settings.ncbi_url,
+        cache=settings.cache or data / "cache",
+        ncbi_api_key=settings.ncbi_api_key.get_secret_value() if settings.ncbi_api_key else None,
+        contact=settings.contact,
+        refresh=refresh,
+    )
+    return chain(documents(files), fetched(wanted, network, progress))
