@@ -4,7 +4,8 @@ Sources name a study by different identifiers. A page prints a DOI, a registry a
 PubMed id too. A shared identifier is identity, in any order of loading: `Catalogue.identify` answers which key a record
 goes under and which keys it replaces. Publications meet in the same way, by PubMed id or DOI.
 
-Two studies with different NCT ids are never merged, even when one article reports both.
+Two studies with different NCT ids are never merged, even when one article reports both. An article that reports no
+study goes under the key of its publication, and makes no study known.
 """
 
 from collections import defaultdict
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 
 from loaders.emit import GRAPH_NAMES, Identity, graph_iri
 from loaders.link.identifiers import publication_key, segment, study_key
-from loaders.record import Publication, Study
+from loaders.record import Article, Publication, Study
 
 __all__ = ["Catalogue", "Identification", "StoredGraph", "document_key"]
 
@@ -67,17 +68,15 @@ class _Names:
             self.add(new, [identifier])
 
 
-def document_key(study: Study) -> str:
+def document_key(record: Study | Article) -> str:
     """Return what tells this document from others of its kind about the same study: its site and its article.
 
-    A new version of the same page or file has the same key and replaces the old one; another page does not. A registry
-    has one record a study, whatever articles it lists.
+    A new version of the same page or file has the same key and replaces the old one; another page does not.
     """
-    if study.source and study.source.kind == "CTGOV":
-        return ""
-    publication = study.publications[0] if study.publications else None
+    publication = _publications(record)[0] if _publications(record) else None
     article = publication_key(publication.pmid, publication.doi) if publication else None
-    site = study.page.url.split("/")[2] if study.page and study.page.url and "://" in study.page.url else None
+    url = record.page.url if isinstance(record, Study) and record.page else None
+    site = url.split("/")[2] if url and "://" in url else None
     return "/".join(part for part in (site, article) if part)
 
 
@@ -89,6 +88,7 @@ class Catalogue:
         self._studies = _Names()
         self._publications = _Names()
         self._loaded: set[tuple[str, str]] = set()
+        self._documents: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def add_graph(self, graph: str, stored: StoredGraph) -> None:
         """Note that an assertion graph is stored, in place of an earlier version of it."""
@@ -96,6 +96,17 @@ class Catalogue:
             self._loaded.discard((earlier.sha256, earlier.loader_version))
         self.graphs[graph] = stored
         self._loaded.add((stored.sha256, stored.loader_version))
+        self._documents[_kind(graph), stored.document].add(graph)
+
+    def drop_graph(self, graph: str) -> None:
+        """Note that an assertion graph is not stored any more."""
+        stored = self.graphs.pop(graph)
+        self._loaded.discard((stored.sha256, stored.loader_version))
+        self._documents[_kind(graph), stored.document].discard(graph)
+
+    def graphs_from(self, kind: str, document: str) -> list[str]:
+        """Return the IRIs of the graphs that hold what a document says: more than one while it changes its study."""
+        return sorted(self._documents.get((kind, document), ()))
 
     def add_study(self, key: str, identifiers: Iterable[Identifier]) -> None:
         """Note that a study with these identifiers is stored under this key."""
@@ -113,20 +124,29 @@ class Catalogue:
         """Say whether a document with these bytes was loaded by this version of the loaders."""
         return (sha256, loader_version) in self._loaded
 
-    def identify(self, study: Study) -> Identification:
+    def identify(self, record: Study | Article) -> Identification:
         """Return the key a record goes under, and what has to move there. The catalogue itself does not change.
 
         Raises ValueError when the record has no identifier at all.
         """
+        moved: dict[str, str] = {}
+        aliases: dict[str, str] = {}
+        for publication in _publications(record):
+            self._identify_publication(publication, moved, aliases)
+        if isinstance(record, Study):
+            return self._identify_study(record, moved, aliases)
+        own = publication_key(record.publication.pmid, record.publication.doi)
+        if own is None:
+            raise ValueError("the article has no PubMed id and no DOI, so it cannot be given an IRI")
+        known = {**moved, **aliases}
+        return Identification(Identity(known.get(own, own), known), {}, moved, {}, aliases)
+
+    def _identify_study(self, study: Study, moved: Mapping[str, str], aliases: Mapping[str, str]) -> Identification:
         own = Identity.of(study).study
         matches = self._study_matches(study)
         known = set(_study_identifiers(study)).union(*(self._studies.identifiers[key] for key in matches))
         key = study_key(*(_best(known, kind) for kind in ("nct", "pmid", "doi"))) or own
         moved_studies = {match: key for match in sorted(matches) if match != key}
-        moved: dict[str, str] = {}
-        aliases: dict[str, str] = {}
-        for publication in study.publications:
-            self._identify_publication(publication, moved, aliases)
         return Identification(
             identity=Identity(key, {**moved, **aliases}),
             moved_studies=moved_studies,
@@ -141,14 +161,15 @@ class Catalogue:
         stored = self.graphs.get(plain)
         return plain if stored is None or stored.document == document else f"{plain}/{segment(document)}"
 
-    def note(self, study: Study, identification: Identification, graph: str, stored: StoredGraph) -> None:
+    def note(self, record: Study | Article, identification: Identification, graph: str, stored: StoredGraph) -> None:
         """Note that a record was stored, so that the next one meets it."""
         for old, new in identification.moved_studies.items():
             self._studies.merge(old, new)
         for old, new in identification.moved_publications.items():
             self._publications.merge(old, new)
-        self._studies.add(identification.identity.study, _study_identifiers(study))
-        for publication in study.publications:
+        if isinstance(record, Study):
+            self._studies.add(identification.identity.study, _study_identifiers(record))
+        for publication in _publications(record):
             key = publication_key(publication.pmid, publication.doi)
             if key:
                 key = identification.identity.publications.get(key, key)
@@ -157,10 +178,10 @@ class Catalogue:
 
     def move(self, graph: str, study: str) -> str:
         """Note that an assertion graph moves to another study's key, and return its new IRI."""
-        stored = self.graphs.pop(graph)
-        kind = next(kind for kind, name in GRAPH_NAMES.items() if name == graph.split("/graph/")[1].split("/")[1])
-        new = self.place(study, kind, stored.document)
-        self.graphs[new] = StoredGraph(study, stored.document, stored.sha256, stored.loader_version)
+        stored = self.graphs[graph]
+        self.drop_graph(graph)
+        new = self.place(study, _kind(graph), stored.document)
+        self.add_graph(new, StoredGraph(study, stored.document, stored.sha256, stored.loader_version))
         return new
 
     def _study_aliases(self, study: Study, key: str, moved: Mapping[str, str]) -> dict[str, str | None]:
@@ -193,6 +214,16 @@ class Catalogue:
         moved.update({match: key for match in matches if match != key})
         given = publication_key(None, publication.doi)
         aliases.update({alias: key for alias in (own, given) if alias and alias != key})
+
+
+def _kind(graph: str) -> str:
+    """Return the source kind of an assertion graph, which its IRI names."""
+    name = graph.split("/graph/")[1].split("/")[1]
+    return next(kind for kind, known in GRAPH_NAMES.items() if known == name)
+
+
+def _publications(record: Study | Article) -> list[Publication]:
+    return record.publications if isinstance(record, Study) else [record.publication]
 
 
 def _best(identifiers: Iterable[Identifier], kind: str) -> str | None:

@@ -169,7 +169,9 @@ def emit(study: Study, identity: Identity | None = None) -> Emission:
     writer.write_study()
     graph = identity.graph or graph_iri(identity.study, study.source.kind)
     links: list[str] = []
-    subjects = tuple(sorted({_write_link(links, writer.study_iri, link, graph) for link in study.links}))
+    # What was proposed may have come true meanwhile: a study is not linked to itself.
+    others = [link for link in study.links if _link_target(link) != writer.study_iri]
+    subjects = tuple(sorted({_write_link(links, writer.study_iri, link, graph) for link in others}))
     return Emission(writer.study_iri, graph, _join(writer.lines), _join(links), subjects)
 
 
@@ -271,11 +273,14 @@ def _digest(pairs: Iterable[str]) -> str:
     return blake2b("\n".join(sorted(pairs)).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
+def _link_target(link: StudyLink) -> str:
+    return study_iri(normal_nct(link.target) or f"PMID{segment(link.target)}")
+
+
 def _write_link(lines: list[str], study: str, link: StudyLink, graph: str) -> str:
     """Write one StudyLink, and that this graph's source proposed it, and return its IRI."""
     subject = f"{study}/link/{segment(link.target)}"
-    target = study_iri(normal_nct(link.target) or f"PMID{segment(link.target)}")
-    ends = (f"{_LINK_SOURCE} <{study}>", f"{_LINK_TARGET} <{target}>", f"{_WAS_DERIVED_FROM} <{graph}>")
+    ends = (f"{_LINK_SOURCE} <{study}>", f"{_LINK_TARGET} <{_link_target(link)}>", f"{_WAS_DERIVED_FROM} <{graph}>")
     _add(lines, subject, [*_STUDY_LINK, *ends, *_pairs(link, tables.LINK, study)])
     return subject
 

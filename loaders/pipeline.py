@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from loaders import gate
-from loaders.emit import Emission, Identity, emit, emit_provenance
+from loaders.emit import Emission, Identity, emit, emit_article, emit_provenance
 from loaders.link.concepts import concept_links, emit_concept_links
 from loaders.link.mesh import MeshIndex
-from loaders.record import Study
+from loaders.record import Article, Study
 
 __all__ = ["LOADER_VERSION", "Prepared", "loader_version", "prepare"]
 
@@ -37,17 +37,22 @@ def loader_version(index: MeshIndex | None) -> str:
     return f"{LOADER_VERSION}+mesh.{index.version[:16]}" if index else LOADER_VERSION
 
 
-def prepare(study: Study, identity: Identity, loaded_at: str | None = None, index: MeshIndex | None = None) -> Prepared:
+def prepare(
+    record: Study | Article, identity: Identity, loaded_at: str | None = None, index: MeshIndex | None = None
+) -> Prepared:
     """Emit and validate one record. The gate sees the graph together with its provenance and its links.
 
-    With an index of MeSH, the texts of the study are linked to its concepts.
+    With an index of MeSH, the texts of a study are linked to its concepts.
     """
-    if study.source is None:
-        raise ValueError("the study has no source, so nothing could be said of where its facts come from")
-    emission = emit(study, identity)
-    if index:
-        emission = _with_concept_links(emission, study, index)
-    provenance = emit_provenance(study.source, emission.graph, emission.study, loader_version(index), loaded_at)
+    if record.source is None:
+        raise ValueError("the record has no source, so nothing could be said of where its facts come from")
+    if isinstance(record, Article):
+        emission = emit_article(record, identity)
+    else:
+        emission = emit(record, identity)
+        if index:
+            emission = _with_concept_links(emission, record, index)
+    provenance = emit_provenance(record.source, emission.graph, emission.study, loader_version(index), loaded_at)
     report = gate.validate(emission.triples + provenance + emission.links)
     return Prepared(emission, provenance, report)
 

@@ -84,7 +84,7 @@ MeshId = Annotated[
 ]
 MeshQualified = Annotated[
     str,
-    Field(pattern=r"^D[0-9]{6,9}Q[0-9]{6}$", description="a MeSH descriptor with a qualifier: D000690Q000188"),
+    Field(pattern=r"^D[0-9]{6,9}Q[0-9]{6,9}$", description="a MeSH descriptor with a qualifier: D000690Q000188"),
 ]
 Orcid = Annotated[
     str,

@@ -10,6 +10,7 @@ what a source printed; the `normal_*` functions answer None for what is not such
 """
 
 import re
+from collections.abc import Container
 from urllib.parse import quote
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "curie_iri",
     "mesh_iri",
     "normal_doi",
+    "normal_mesh",
     "normal_nct",
     "normal_pmid",
     "publication_key",
@@ -31,6 +33,8 @@ BASE = "https://w3id.org/trialweave/"
 _NCT = re.compile(r"NCT[0-9]{8}")
 _PMID = re.compile(r"[1-9][0-9]{0,8}")
 _DOI = re.compile(r"10\.[0-9]{4,9}/\S+")
+_MESH = re.compile(r"[CD](?:[0-9]{6}|[0-9]{9})")
+_FIRST_LONG_MESH = {"D": 66388, "C": 587000}
 _DOI_PREFIX = re.compile(r"^(?:https?://(?:dx\.)?doi\.org/|doi:\s*)", re.IGNORECASE)
 _EXPANSIONS = {
     "STATO": "http://purl.obolibrary.org/obo/STATO_",
@@ -43,7 +47,8 @@ def segment(text: str) -> str:
 
     A lone surrogate, which JSON can smuggle in and UTF-8 cannot hold, becomes a question mark.
     """
-    return quote(text, safe="", errors="replace")
+    # Most are plain words and numbers, and quote() looks at every character.
+    return text if text.isascii() and text.isalnum() else quote(text, safe="", errors="replace")
 
 
 def normal_nct(text: str) -> str | None:
@@ -99,6 +104,25 @@ def publication_matches(pmid: str | None, doi: str | None) -> tuple[str, ...]:
         matches.append(f"https://pubmed.ncbi.nlm.nih.gov/{segment(pmid)}")
         matches.append(f"http://rdf.ncbi.nlm.nih.gov/pubmed/{segment(pmid)}")
     return tuple(matches)
+
+
+def normal_mesh(text: str, known: Container[str] | None = None) -> str | None:
+    """Return a MeSH id as NLM writes it, or None when it is none. `known` are the ids of the MeSH at hand, if there is.
+
+    Exports of registries pad six-digit ids to nine (D000012878 for D012878). An id that is known is right as it stands,
+    and its shorter form is tried second. Without a list, or when neither is in it, numbers decide: no descriptor below
+    66388 and no supplementary concept below 587000 was given nine digits.
+    """
+    candidate = text.strip().upper()
+    if not _MESH.fullmatch(candidate):
+        return None
+    if len(candidate) == 7 or (known is not None and candidate in known):
+        return candidate
+    number = int(candidate[1:])
+    short = f"{candidate[0]}{number:06}"
+    if known is not None and short in known:
+        return short
+    return short if number < _FIRST_LONG_MESH[candidate[0]] else candidate
 
 
 def mesh_iri(identifier: str) -> str:
