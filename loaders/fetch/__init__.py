@@ -75,9 +75,6 @@ class Wanted:
                 files.append(source)
         return files, cls(tuple(ncts), tuple(pmids), tuple(map(parse_query, queries)))
 
-    def __bool__(self) -> bool:
-        return bool(self.ncts or self.pmids or self.queries)
-
 
 def parse_query(text: str) -> tuple[tuple[str, str], ...]:
     """Return the parameters of a query such as `cond=asthma&filter.overallStatus=COMPLETED`, with their full names.
