@@ -18,15 +18,15 @@ from app.store.quarantine import Quarantine, Rejected
 from loaders import readers
 from loaders.catalogue import Catalogue, Identification, StoredGraph, document_key
 from loaders.documents import Document
-from loaders.emit import LINKS_GRAPH, ONTOLOGY_GRAPH, PROVENANCE_GRAPH, emit_alias, study_iri
+from loaders.emit import LINKS_GRAPH, ONTOLOGY_GRAPH, PROVENANCE_GRAPH, emit_alias, emit_tombstone, study_iri
 from loaders.errors import SourceError
-from loaders.link.identifiers import BASE
-from loaders.record import Study
+from loaders.link.identifiers import BASE, publication_key
+from loaders.record import Article, Deleted, Source, Study
 from loaders.rehome import rehome
 
 __all__ = ["Outcome", "Summary", "load"]
 
-Status = Literal["loaded", "unchanged", "quarantined", "unreadable", "ignored"]
+Status = Literal["loaded", "withdrawn", "unchanged", "quarantined", "unreadable", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,24 +128,25 @@ class _Intake:
     def _take_record(self, name: str, record: readers.Record | SourceError) -> Outcome:
         if isinstance(record, SourceError):
             return Outcome(name, "unreadable", messages=tuple(str(record).split("\n")))
-        if not isinstance(record, Study):
-            return Outcome(name, "ignored")
+        if isinstance(record, Deleted):
+            return self._withdraw(name, record)
         if record.source and self.catalogue.has(record.source.sha256, self.version):
             return Outcome(name, "unchanged")
         return self._store(name, record)
 
-    def _store(self, name: str, study: Study) -> Outcome:
+    def _store(self, name: str, record: Study | Article) -> Outcome:
         from loaders.pipeline import prepare  # brings the validator, which takes half a second
 
-        if study.source is None:
+        source = record.source
+        if source is None:
             raise ValueError("a reader must say which document it read")
-        study.source.document = document_key(study)
-        identification = self.catalogue.identify(study)
+        source.document = document_key(record)
+        identification = self.catalogue.identify(record)
         key = identification.identity.study
-        graph = self.catalogue.place(key, study.source.kind, study.source.document)
-        prepared = prepare(study, replace(identification.identity, graph=graph), _now(), self.index)
+        graph = self.catalogue.place(key, source.kind, source.document)
+        prepared = prepare(record, replace(identification.identity, graph=graph), _now(), self.index)
         emission, report = prepared.emission, prepared.report
-        messages = tuple(f"{name}: {line}" for line in (*study.source.warnings, *report.lines()))
+        messages = tuple(f"{name}: {line}" for line in (*source.warnings, *report.lines()))
         findings = report.triples(f"{graph}#report")
         if not report.conforms:
             rejected = Rejected(graph, emission.study, name, _now(), messages)
@@ -155,6 +156,7 @@ class _Intake:
         self._apply(
             [
                 *self._moves(identification),
+                *self._superseded(graph, source),
                 ReplaceGraph(graph, emission.triples),
                 ReplaceGraph(f"{graph}/report", findings),
                 ReplaceSubjects(PROVENANCE_GRAPH, (graph, f"{graph}#load"), prepared.provenance),
@@ -163,10 +165,36 @@ class _Intake:
             ]
         )
         self.quarantine.remove(graph)
-        stored = StoredGraph(key, study.source.document, study.source.sha256, self.version)
-        self.catalogue.note(study, identification, graph, stored)
+        stored = StoredGraph(key, source.document, source.sha256, self.version)
+        self.catalogue.note(record, identification, graph, stored)
         self.touched.add(key)
         return Outcome(name, "loaded", emission.study, graph, emission.triples.count(b"\n"), messages)
+
+    def _withdraw(self, name: str, deleted: Deleted) -> Outcome:
+        """Empty the graph of an article that its source has withdrawn, and leave a tombstone in the provenance."""
+        document = publication_key(deleted.pmid, None) or ""
+        graphs = self.catalogue.graphs_from("PUBMED", document)
+        if not graphs:
+            return Outcome(name, "ignored")
+        for graph in graphs:
+            self._apply([*self._emptied(graph, emit_tombstone("PUBMED", graph, document))])
+            self.quarantine.remove(graph)
+        return Outcome(name, "withdrawn", graph=graphs[0])
+
+    def _superseded(self, graph: str, source: Source) -> Iterator[Change]:
+        """Empty the other graphs of the same article: what it reports may be told otherwise in its newer record."""
+        if source.kind == "PUBMED" and source.document:
+            for other in self.catalogue.graphs_from(source.kind, source.document):
+                if other != graph:
+                    yield from self._emptied(other, b"")
+
+    def _emptied(self, graph: str, provenance: bytes) -> Iterator[Change]:
+        self.touched.add(self.catalogue.graphs[graph].study)
+        self.catalogue.drop_graph(graph)
+        yield ReplaceGraph(graph, b"")
+        yield ReplaceGraph(f"{graph}/report", b"")
+        yield ReplaceSubjects(PROVENANCE_GRAPH, (graph, f"{graph}#load"), provenance)
+        yield ReplaceSubjects(LINKS_GRAPH, self._links(graph, ()), b"")
 
     def compare_sources(self) -> int:
         """Look at the union of each touched study's graphs and store where sources disagree; return how often."""
@@ -264,7 +292,7 @@ _STORED_GRAPHS = f"""
 PREFIX tw: <https://w3id.org/trialweave/ontology#>
 SELECT ?graph ?study ?sha256 ?version ?document WHERE {{
   GRAPH <{PROVENANCE_GRAPH}> {{
-    ?graph tw:aboutStudy ?study ; tw:contentSha256 ?sha256 ; tw:loaderVersion ?version .
+    ?graph tw:aboutStudy|tw:aboutPublication ?study ; tw:contentSha256 ?sha256 ; tw:loaderVersion ?version .
     OPTIONAL {{ ?graph tw:documentKey ?document }}
   }}
 }}
@@ -285,7 +313,7 @@ def _catalogue(store: EmbeddedStore) -> Catalogue:
     """Read from the store who is in it."""
     catalogue = Catalogue()
     for row in store.rows(_STORED_GRAPHS):
-        key = row["study"].removeprefix(study_iri(""))
+        key = row["study"].rpartition("/")[2]
         stored = StoredGraph(key, row.get("document", ""), row["sha256"], row["version"])
         catalogue.add_graph(row["graph"], stored)
     for row in store.rows(_STORED_STUDIES):

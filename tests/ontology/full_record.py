@@ -78,6 +78,7 @@ def _full_study(kind: str, study_type: str) -> Study:
     for cohort in study.cohorts:
         cohort.evidence = [replace(cohort.evidence[0], document=name) for name in ("pmid-1234567", None)]
     study.see_also = [replace(study.see_also[0], url=url) for url in ("https://example.org/", "no address")]
+    study.links = [replace(link, target="NCT07654321") for link in study.links]  # A study has no link to itself.
     study.study_type = study_type
     study.source.kind = kind
     study.source.sha256 = str(KINDS.index(kind)) * 64  # Documents are named by their bytes.
