@@ -18,7 +18,7 @@ __all__ = ["FORMATS", "Reader", "Record", "read", "reader_for"]
 Record = Study | Article | Deleted
 """What a document can hold: a study, an article that reports none, or the notice that an article was withdrawn."""
 
-_MODULES = {"ctgov": "clinicaltrials", "curated": "curated", "page": "page"}
+_MODULES = {"ctgov": "clinicaltrials", "pubmed": "pubmed", "curated": "curated", "page": "page"}
 
 FORMATS = tuple(_MODULES)
 """The formats there is a reader for, in the order in which they are asked whether they recognise a document."""
