@@ -1,2 +1,178 @@
+"""ClinicalTrials.gov: records of the registry's API, version 2, in every form in which they are handed around.
+
+A document is one study, an array of studies, a page of the API (`studies`), or JSON lines. Each study becomes one
+record, or one SourceError that costs nothing but itself. `fields.txt` lists what becomes of every field.
+
+    bytes --orjson--> objects --schema.conform--> objects of known shape --one module a section--> Study
+"""
+
+from collections.abc import Container, Iterator
+from hashlib import sha256
+from pathlib import PurePath
+from typing import Any
+
+import orjson
+
+from loaders.errors import SourceError
+from loaders.link.identifiers import normal_nct
+from loaders.readers.clinicaltrials.arms import arms
+from loaders.readers.clinicaltrials.baseline import baseline
+from loaders.readers.clinicaltrials.design import criteria, design, mesh_ids, planned_outcomes
+from loaders.readers.clinicaltrials.events import events
+from loaders.readers.clinicaltrials.flow import flow
+from loaders.readers.clinicaltrials.identity import identify, registry
+from loaders.readers.clinicaltrials.outcomes import outcomes
+from loaders.readers.clinicaltrials.plain import Json, at, study_fields
+from loaders.readers.clinicaltrials.references import point
+from loaders.readers.clinicaltrials.schema import conform
+from loaders.record import Source, Study
+
+__all__ = ["read", "recognises", "study_of"]
+
+_BOM = b"\xef\xbb\xbf"
+# Without these a record says too little to stand for the study, and would take the place of one that says more.
+_REQUIRED = ("identificationModule", "statusModule", "sponsorCollaboratorsModule", "designModule")
+# Every full record has these; a selection of fields leaves them out.
+_EXPECTED = ("descriptionModule", "conditionsModule", "eligibilityModule")
+_MOST_WARNINGS = 20
+
+
 def recognises(data: bytes, name: str) -> bool:
-    return False
+    """Say whether this looks like records of the registry: JSON with a protocol section, or a page of studies."""
+    start = data[:64].removeprefix(_BOM).lstrip()[:1]
+    return start in (b"{", b"[") and (b'"protocolSection"' in data or b'"studies"' in data)
+
+
+def read(data: bytes, name: str) -> Iterator[Study | SourceError]:
+    """Yield the studies of a document in its order; what is wrong with one of them stands in its place."""
+    data = data.removeprefix(_BOM)
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        lines = data.splitlines()
+        if len(lines) > 1 and any(line.startswith(b"{") and line.rstrip().endswith(b"}") for line in lines[:2]):
+            yield from _lines(lines, name)
+        else:
+            yield SourceError(name, f"is not JSON: {_explained(error)}", line=error.lineno)
+        return
+    if isinstance(document, dict) and "protocolSection" not in document and "studies" in document:
+        document = document["studies"]
+    if isinstance(document, dict):
+        yield _one(document, sha256(data).hexdigest(), name)
+    elif isinstance(document, list):
+        for number, record in enumerate(document, 1):
+            yield _one(record, None, f"{name}, record {number}")
+    else:
+        yield SourceError(name, "holds neither a study nor a list of studies")
+
+
+def study_of(record: Json, source: Source, known_mesh: Container[str] | None = None) -> Study:
+    """Turn one parsed record into a Study. The record is changed on the way: it is brought into shape.
+
+    `known_mesh` are the ids of the MeSH at hand, against which padded ids are held. Raises SourceError when the record
+    is not one of a study, or is only a part of one.
+    """
+    if not isinstance(record.get("protocolSection"), dict):
+        raise SourceError(source.name, "has no protocolSection, so it is no record of the registry's API, version 2")
+    warnings = conform(record)
+    nct = _nct(record, source.name)
+    _check_whole(record, source.name, warnings)
+    fields = study_fields(record)
+    label = fields.get("brief_title") or fields.get("official_title") or nct
+    study = Study(label=label, nct=nct, source=source, **fields)
+    _fill(study, record, warnings, known_mesh)
+    source.version_date = at(record, "derivedSection.miscInfoModule").get("versionHolder")
+    source.warnings = _shortened(f"{nct}: {warning}" for warning in dict.fromkeys(warnings))
+    return study
+
+
+def _fill(study: Study, record: Json, warnings: list[str], known_mesh: Container[str] | None) -> None:
+    identify(study, record)
+    study.registry = registry(record)
+    design(study, record)
+    conditions = at(record, "derivedSection.conditionBrowseModule")
+    interventions = at(record, "derivedSection.interventionBrowseModule")
+    study.conditions = mesh_ids(conditions.get("meshes", []), known_mesh)
+    study.condition_ancestors = mesh_ids(conditions.get("ancestors", []), known_mesh)
+    study.intervention_concepts = mesh_ids(interventions.get("meshes", []), known_mesh)
+    study.intervention_ancestors = mesh_ids(interventions.get("ancestors", []), known_mesh)
+    warnings += arms(study, record, _concepts(interventions, known_mesh))
+    study.outcomes = planned_outcomes(record)
+    if study.eligibility_text:
+        study.criteria = criteria(study.eligibility_text)
+    point(study, record)
+    flow(study, record, warnings)
+    baseline(study, record, warnings)
+    outcomes(study, record, warnings)
+    events(study, record, warnings)
+
+
+def _concepts(module: Json, known_mesh: Container[str] | None) -> dict[str, str]:
+    """Return the MeSH ids of interventions by their terms, and by the words under which they were found."""
+    by_term = {node.get("term", "").casefold(): mesh_ids([node], known_mesh) for node in module.get("meshes", ())}
+    concepts = {term: found[0] for term, found in by_term.items() if term and found}
+    for leaf in module.get("browseLeaves", ()):
+        found = concepts.get(leaf.get("name", "").casefold())
+        if found and leaf.get("asFound"):
+            concepts.setdefault(leaf["asFound"].casefold(), found)
+    return concepts
+
+
+def _one(record: Any, digest: str | None, name: str) -> Study | SourceError:
+    if not isinstance(record, dict):
+        return SourceError(name, "is not a study: an object with a protocolSection is expected")
+    # A study among many has no bytes of its own: its digest is of the study alone, however it was laid out.
+    digest = digest or sha256(orjson.dumps(record)).hexdigest()
+    source = Source(kind="CTGOV", name=PurePath(name).name, sha256=digest)
+    try:
+        return study_of(record, source)
+    except SourceError as error:
+        return SourceError(name, error.problem)
+
+
+def _lines(lines: list[bytes], name: str) -> Iterator[Study | SourceError]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        where = f"{name}, record {number}"
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            yield SourceError(where, f"is not JSON: {_explained(error)}")
+        else:
+            yield _one(record, None, where)
+
+
+def _explained(error: orjson.JSONDecodeError) -> str:
+    return f"{str(error).partition(': line')[0]} at character {error.pos}"
+
+
+def _nct(record: Json, name: str) -> str:
+    given = at(record, "protocolSection.identificationModule").get("nctId")
+    nct = normal_nct(given) if given else None
+    if nct is None:
+        raise SourceError(
+            name, f"has the nctId '{given}', which is not NCT and eight digits" if given else "has no nctId"
+        )
+    return nct
+
+
+def _check_whole(record: Json, name: str, warnings: list[str]) -> None:
+    protocol = record["protocolSection"]
+    nct = protocol["identificationModule"]["nctId"]
+    if missing := [module for module in _REQUIRED if not protocol.get(module)]:
+        raise SourceError(name, f"is only a part of {nct}, without {' and '.join(missing)}; get the whole record")
+    warnings += [
+        f"there is no {module}: this may be a selection of fields" for module in _EXPECTED if module not in protocol
+    ]
+    kind = protocol["designModule"].get("studyType", "")
+    if kind.islower():
+        raise SourceError(name, f"has the study type '{kind}' of {nct} in small letters: this is another tool's format")
+
+
+def _shortened(warnings: Iterator[str]) -> list[str]:
+    found = list(warnings)
+    left = len(found) - _MOST_WARNINGS
+    return (
+        found if left <= 0 else [*found[:_MOST_WARNINGS], f"{found[0].partition(':')[0]}: and {left} more of this kind"]
+    )
