@@ -6,7 +6,6 @@ of two hundred elements.
 
 import re
 from collections.abc import Callable, Iterator
-from typing import cast
 
 from lxml import etree
 
@@ -40,15 +39,6 @@ _HISTORY = frozenset({"received", "revised", "accepted", "entrez", "pubmed", "me
 # A cited article goes by its PubMed id, else by its DOI.
 Element = etree._Element
 Fill = Callable[[Element, Publication], None]
-
-
-def _words(path: str) -> Callable[[Element], list[str]]:
-    return cast(Callable[[Element], list[str]], etree.XPath(path, smart_strings=False))
-
-
-# A cited article goes by its PubMed id, else by its DOI.
-_CITED_PMIDS = _words('.//ArticleId[@IdType="pubmed"]/text()')
-_CITED_DOIS = _words('.//ArticleIdList[not(ArticleId[@IdType="pubmed"]/text())]/ArticleId[@IdType="doi"]/text()')
 
 
 def publication(article: Element) -> tuple[Publication, str | None]:
@@ -268,17 +258,20 @@ def _headings(element: Element, found: Publication) -> None:
     """Note the headings. One is a main topic when it or any of its qualifiers is marked, as PubMed's search has it."""
     for heading in element:
         descriptor = None
+        major = False
         for child in heading:
+            identifier = child.get("UI", "")
             if child.tag == "DescriptorName":
-                descriptor = _mesh(child)
-                if descriptor:
-                    found.mesh_headings.append(descriptor)
+                if _MESH.fullmatch(identifier):
+                    descriptor = identifier
+                    found.mesh_headings.append(identifier)
                 elif text := _line(child):
                     found.mesh_heading_texts.append(text)
-            elif descriptor and _QUALIFIER.fullmatch(child.get("UI", "")):
-                found.mesh_qualified.append(descriptor + child.get("UI", ""))
-            if descriptor and child.get("MajorTopicYN") == "Y" and descriptor not in found.mesh_major:
-                found.mesh_major.append(descriptor)
+            elif descriptor and _QUALIFIER.fullmatch(identifier):
+                found.mesh_qualified.append(descriptor + identifier)
+            major = major or child.get("MajorTopicYN") == "Y"
+        if descriptor and major:
+            found.mesh_major.append(descriptor)
 
 
 def _keywords(element: Element, found: Publication) -> None:
@@ -306,8 +299,19 @@ def _history(element: Element, found: Publication) -> None:
 
 
 def _references(element: Element, found: Publication) -> None:
-    found.references += [pmid for text in _CITED_PMIDS(element) if (pmid := normal_pmid(text))]
-    found.references_doi += [doi for text in _CITED_DOIS(element) if (doi := normal_doi(text))]
+    """Note the cited articles: each by its PubMed id, else by its DOI."""
+    for identifiers in element.iter("ArticleIdList"):
+        doi = None
+        for child in identifiers:
+            kind = child.get("IdType")
+            if kind == "pubmed" and (pmid := normal_pmid(child.text or "")):
+                found.references.append(pmid)
+                break
+            if kind == "doi":
+                doi = normal_doi(child.text or "")
+        else:
+            if doi:
+                found.references_doi.append(doi)
 
 
 _FILLS: dict[str, Fill] = {

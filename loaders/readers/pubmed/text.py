@@ -94,6 +94,7 @@ def iso_date(year: str | None, month: str | None = None, day: str | None = None)
     return f"{year}-{number:02}"
 
 
+@lru_cache(maxsize=10_000)
 def printed_date(text: str) -> tuple[str | None, str | None]:
     """Return a printed date as a date, and its words where they say something that no date can.
 
