@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import file_digest
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from app.store.base import Query, ReplaceGraph, ReplaceSubjects, Store
+from app.store.base import Query, ReplaceSubjects, Store
+from app.store.embedded import EmbeddedStore
 from app.store.generations import engine_errors
 from loaders.emit import PROVENANCE_GRAPH
 from loaders.errors import SourceError
@@ -22,7 +25,9 @@ from loaders.readers.mesh import MESH_GRAPH, VOCABULARY, provenance, triples, ve
 
 __all__ = ["VocabularySummary", "load_mesh", "mesh_index"]
 
-_REPORTED = 100_000
+_PART = 400_000
+"""Triples loaded at a time: the engine holds a part in memory, about 1.4 kB a triple, and is slower with small ones."""
+_SUBJECTS_AT_ONCE = 10_000
 
 
 @dataclass(slots=True)
@@ -50,9 +55,9 @@ class VocabularySummary:
 
 
 def load_mesh(
-    data: Path, store: Store, files: Sequence[str], progress: Callable[[int], None] = lambda triples: None
+    data: Path, files: Sequence[str], progress: Callable[[int], None] = lambda triples: None
 ) -> VocabularySummary:
-    """Replace MeSH in the store of a data directory by what is in NLM's files, and publish it.
+    """Replace MeSH in a data directory by what is in NLM's files, and publish it.
 
     `progress` is told the number of triples read so far. Raises StoreError: then nothing of the run is visible.
     """
@@ -61,24 +66,20 @@ def load_mesh(
     if summary.problems:
         return summary
     version = version_of(digests)
-    if _stored_version(store) == (version, LOADER_VERSION) and (known := mesh_index(data, store)):
-        summary.unchanged, summary.concepts = True, len(known)
-        summary.generation = store.info().generation
-        return summary
-    quads = data / "mesh.nq.part"
-    try:
-        index = _write_quads(quads, summary, version, progress)
+    with EmbeddedStore(data) as store:
+        if _stored_version(store) == (version, LOADER_VERSION) and (known := mesh_index(data, store)):
+            summary.unchanged, summary.concepts = True, len(known)
+            summary.generation = store.info().generation
+            return summary
+        try:
+            index = _replace(store, data, summary, version, progress)
+        except SourceError as error:
+            summary.problems.append(str(error))
+            return summary
         said = provenance(version, digests, LOADER_VERSION, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-        subjects = (MESH_GRAPH, f"{BASE}graph/mesh#load")
-        store.apply([ReplaceGraph(MESH_GRAPH, b""), ReplaceSubjects(PROVENANCE_GRAPH, subjects, said)])
-        store.bulk_load([quads])
-    except SourceError as error:
-        summary.problems.append(str(error))
-        return summary
-    finally:
-        quads.unlink(missing_ok=True)
-    summary.concepts = len(index)
-    summary.generation = store.publish()
+        store.apply([ReplaceSubjects(PROVENANCE_GRAPH, (MESH_GRAPH, f"{BASE}graph/mesh#load"), said)])
+        summary.concepts = len(index)
+        summary.generation = store.publish()
     # After publishing: a run that fails before must leave the index of the MeSH that is still there.
     _save(index, _index_file(data, version))
     return summary
@@ -108,6 +109,7 @@ SELECT ?version ?loader WHERE {{
   GRAPH <{PROVENANCE_GRAPH}> {{ <{MESH_GRAPH}> tw:contentSha256 ?version ; tw:loaderVersion ?loader }}
 }}
 """
+_SUBJECTS = f"SELECT DISTINCT ?s WHERE {{ GRAPH <{MESH_GRAPH}> {{ ?s ?p ?o }} }}"
 _TERMS = f"""
 PREFIX meshv: <{VOCABULARY}>
 CONSTRUCT {{ ?s ?p ?o }} WHERE {{
@@ -150,16 +152,33 @@ def _digests(summary: VocabularySummary) -> Iterator[str]:
             summary.problems.append(str(SourceError(name, f"cannot be read: {reason}")))
 
 
-def _write_quads(quads: Path, summary: VocabularySummary, version: str, progress: Callable[[int], None]) -> MeshIndex:
-    """Write the triples of all files as N-Quads, and return the index of their terms. Raises SourceError, StoreFull."""
+def _replace(
+    store: Store, data: Path, summary: VocabularySummary, version: str, progress: Callable[[int], None]
+) -> MeshIndex:
+    """Put the triples of all files in the place of MeSH, and return the index of their terms.
+
+    Raises SourceError before anything is changed, and StoreError, after which the store is to be closed.
+    """
     builder = MeshIndexBuilder()
-    ending = f" <{MESH_GRAPH}> .\n".encode()
-    with engine_errors(f"writing {quads}"), quads.open("wb") as output:
-        for name in summary.files:
-            for line in triples(Path(name)):
+    with engine_errors(f"writing to {data}"), TemporaryDirectory(prefix="mesh-", suffix=".part", dir=data) as folder:
+        parts: list[Path] = []
+        lines = (line for name in summary.files for line in triples(Path(name)))
+        while part := list(islice(lines, _PART)):
+            for line in part:
                 builder.add(line)
-                output.write(line[: -len(b" .\n")] + ending)
-                summary.triples += 1
-                if summary.triples % _REPORTED == 0:
-                    progress(summary.triples)
+            parts.append(Path(folder) / f"{len(parts)}.nq")
+            parts[-1].write_bytes(b"".join(part).replace(b" .\n", f" <{MESH_GRAPH}> .\n".encode()))
+            summary.triples += len(part)
+            progress(summary.triples)
+        part = []
+        _empty(store)
+        for quads in parts:
+            store.bulk_load([quads])
     return builder.build(version)
+
+
+def _empty(store: Store) -> None:
+    """Take everything out of MeSH's graph, some subjects at a time: all at once needs 1.5 kB of memory a triple."""
+    subjects = [row["s"] for row in store.rows(_SUBJECTS)]
+    for start in range(0, len(subjects), _SUBJECTS_AT_ONCE):
+        store.apply([ReplaceSubjects(MESH_GRAPH, tuple(subjects[start : start + _SUBJECTS_AT_ONCE]), b"")])

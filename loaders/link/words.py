@@ -13,6 +13,7 @@ index sees two concepts and links neither.
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 __all__ = ["folded", "is_acronym", "outside_brackets", "without_qualifiers", "words"]
 
@@ -52,7 +53,7 @@ _QUALIFIERS = {
     """,
     "INTERVENTION": """
         arm capsule cream daily dose extended gel generic group hcl high hydrochloride infusion injectable injection
-        intravenous iv low ointment oral orally patch pill release solution standard subcutaneous suspension tablet
+        intravenous iv low ointment oral orally patch release solution standard subcutaneous suspension tablet
         topical treatment
     """,
     "BIOMARKER": "blood circulating concentration csf fasting level plasma serum total urinary urine",
@@ -103,6 +104,7 @@ def _numeral(tokens: list[str], at: int) -> str | None:
     return _NUMERALS.get(tokens[at]) if at and tokens[at - 1] in _NUMBERED else None
 
 
+@lru_cache(maxsize=1 << 16)
 def _stem(token: str) -> str:
     for british, american in _BRITISH:
         token = token.replace(british, american)

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 from loaders.errors import SourceError
 from loaders.record import Article, Deleted, Study
 
-__all__ = ["FORMATS", "Reader", "Record", "read", "reader_for"]
+__all__ = ["FORMATS", "VOCABULARIES", "Reader", "Record", "read", "reader_for"]
 
 Record = Study | Article | Deleted
 """What a document can hold: a study, an article that reports none, or the notice that an article was withdrawn."""
@@ -22,6 +22,10 @@ _MODULES = {"ctgov": "clinicaltrials", "pubmed": "pubmed", "curated": "curated",
 
 FORMATS = tuple(_MODULES)
 """The formats there is a reader for, in the order in which they are asked whether they recognise a document."""
+
+
+VOCABULARIES = ("mesh",)
+"""The formats of vocabularies, which are no studies: they go into a graph of their own, as a whole."""
 
 
 class Reader(Protocol):
