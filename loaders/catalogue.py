@@ -71,8 +71,11 @@ class _Names:
 def document_key(record: Study | Article) -> str:
     """Return what tells this document from others of its kind about the same study: its site and its article.
 
-    A new version of the same page or file has the same key and replaces the old one; another page does not.
+    A new version of the same page or file has the same key and replaces the old one; another page does not. The record
+    of a registry is known by the study's id there, whatever articles it lists.
     """
+    if isinstance(record, Study) and record.source and record.source.kind == "CTGOV":
+        return record.nct or ""
     publication = _publications(record)[0] if _publications(record) else None
     article = publication_key(publication.pmid, publication.doi) if publication else None
     url = record.page.url if isinstance(record, Study) and record.page else None

@@ -8,8 +8,8 @@ and its name, and a finding without a name is named by a digest of what identifi
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -27,7 +27,6 @@ from loaders.record import (
     Article,
     Cohort,
     Evidence,
-    Organization,
     Publication,
     RegistryRecord,
     Source,
@@ -63,6 +62,7 @@ GRAPH_NAMES = {"CTGOV": "clinicaltrials.gov", "PUBMED": "pubmed", "PAGE": "page"
 _ABOUT_PUBLICATION = iri("tw:aboutPublication")
 _ABOUT_STUDY = iri("tw:aboutStudy")
 _ACTIVITY = types("prov:Activity")
+_ALT_LABEL = iri("skos:altLabel")
 _ADMINISTRATION = types("tw:Administration")
 _ASSERTION_GRAPH = types("tw:AssertionGraph")
 _AUTHOR = types("tw:Author")
@@ -305,8 +305,7 @@ class _Writer:
     def write_study(self) -> None:
         self._write_identity()
         self._write_document()
-        for organization in self._organizations():
-            self._write_organization(organization)
+        self._write_organizations()
         if self.study.registry and self.study.nct:
             self._write_registry_record(self.study.nct, self.study.registry)
         for link in self.study.see_also:
@@ -350,14 +349,6 @@ class _Writer:
             pairs.append(f"{_PRIMARY_TOPIC} <{BASE}publication/{topic}>")
         _add(self.lines, _document_iri(self.source), pairs)
 
-    def _organizations(self) -> Iterator[Organization]:
-        """Yield the organizations that the study and its registry record point to."""
-        study = self.study
-        publisher = study.registry and study.registry.publisher
-        for organization in (study.lead_sponsor, *study.collaborators, publisher, study.point_of_contact):
-            if organization:
-                yield organization
-
     def _write_registry_record(self, nct: str, record: RegistryRecord) -> None:
         page = _registry_page(nct)
         _add(self.lines, page, _pairs(record, tables.REGISTRY_RECORD, self.study_iri))
@@ -377,9 +368,24 @@ class _Writer:
         if link.label:
             _add(self.lines, link.url, [f"{_LABEL} {literal(link.label)}"])
 
-    def _write_organization(self, organization: Organization) -> None:
-        pairs = _pairs(organization, tables.ORGANIZATION, self.study_iri)
-        _add(self.lines, organization_iri(organization.label), [*_ORGANIZATION, *pairs])
+    def _write_organizations(self) -> None:
+        """Write the organizations that the study and its registry record point to.
+
+        One that is spelled in two ways has one label, the most prominent spelling, and the other as an alternative.
+        """
+        study = self.study
+        publisher = study.registry.publisher if study.registry else None
+        collaborators = sorted(study.collaborators, key=lambda each: each.label)
+        labels: dict[str, str] = {}
+        for organization in (study.lead_sponsor, *collaborators, publisher, study.point_of_contact):
+            if organization is None:
+                continue
+            subject = organization_iri(organization.label)
+            label = labels.setdefault(subject, organization.label)
+            pairs = _pairs(replace(organization, label=label), tables.ORGANIZATION, self.study_iri)
+            if label != organization.label:
+                pairs.append(f"{_ALT_LABEL} {literal(organization.label)}")
+            _add(self.lines, subject, [*_ORGANIZATION, *pairs])
 
     def _publication_key(self, publication: Publication) -> str:
         key = publication_key(publication.pmid, publication.doi)

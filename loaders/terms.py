@@ -99,7 +99,8 @@ def literal(value: str) -> str:
 
 def text(value: str, _: str = "") -> str:
     """A string as it is."""
-    return literal(value)
+    # Written out, not a call of `literal`: half of all terms are texts.
+    return literal(value) if _MUST_ESCAPE.search(value) else f'"{value}"'
 
 
 def integer(value: int, _: str = "") -> str:

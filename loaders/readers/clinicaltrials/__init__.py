@@ -161,7 +161,7 @@ def _check_whole(record: Json, name: str, warnings: list[str]) -> None:
     protocol = record["protocolSection"]
     nct = protocol["identificationModule"]["nctId"]
     if missing := [module for module in _REQUIRED if not protocol.get(module)]:
-        raise SourceError(name, f"is only a part of {nct}, without {' and '.join(missing)}; get the whole record")
+        raise SourceError(name, f"is only a part of {nct}, without {', '.join(missing)}; get the whole record")
     warnings += [
         f"there is no {module}: this may be a selection of fields" for module in _EXPECTED if module not in protocol
     ]
