@@ -19,7 +19,7 @@ from loaders.errors import SourceError
 
 __all__ = ["MAX_BYTES", "Document", "is_html", "parse", "text_lines"]
 
-MAX_BYTES = 20 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 """The size of the largest page read. Real ones have a few hundred kilobytes; more is an archive or a mistake."""
 
 _HEAD = 4096
