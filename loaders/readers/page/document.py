@@ -9,6 +9,7 @@ making, and everything here is linear in a size that has a cap.
 """
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from unicodedata import combining, normalize
@@ -159,9 +160,10 @@ def _not_decodable(data: bytes, name: str, error: UnicodeDecodeError, encoding: 
     if error.end == len(error.object) and error.reason == "unexpected end of data":
         return SourceError(name, "the file ends in the middle of a character; save the whole page again", line=line)
     where = f"byte {offset + 1} of the file (0x{data[offset]:02x})"
+    likely = "UTF-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "WINDOWS-1252"
     return SourceError(
         name,
-        f"{where} is not {encoding}; convert the file to UTF-8, for example with iconv -f WINDOWS-1252 -t UTF-8",
+        f"{where} is not {encoding}; convert the file to UTF-8, for example with iconv -f {likely} -t UTF-8",
         line=line,
     )
 

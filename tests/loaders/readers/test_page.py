@@ -169,7 +169,7 @@ def test_section_hash_and_offsets_are_of_the_text_kept(text: str) -> None:
         (b"x" * 100_000_000, None, "at most 8 MB"),
         ("café\nété".encode("latin-1"), 1, "byte 4 of the file (0xe9) is not UTF-8; convert"),
         (b"\xef\xbb\xbfok\nab\xff\n", 2, "byte 9 of the file (0xff) is not UTF-8"),
-        (PUBMED_PAGE.encode("utf-16"), 1, "byte 1 of the file (0xff) is not UTF-8"),
+        (PUBMED_PAGE.encode("utf-16"), 1, "with iconv -f UTF-16 -t UTF-8"),
         (PUBMED_PAGE.encode() + "é".encode()[:1], 14, "middle of a character"),
         (b"one\ntwo\0", 2, "NUL"),
         (b"a" + "\u0301\u0316".encode() * 100_000, None, "accents"),
