@@ -17,7 +17,9 @@ class Settings(BaseSettings):
     query_timeout: float = Field(30.0, gt=0, description="Seconds a query may run before its worker is stopped.")
     query_bytes: int = Field(64 * 1024, gt=0, description="Bytes of query text accepted.")
     query_depth: int = Field(60, gt=0, description="Levels of nested brackets accepted in a query.")
-    query_branches: int = Field(400, gt=0, description="UNION, OPTIONAL, MINUS, || and && operators accepted in a query.")
+    query_branches: int = Field(
+        400, gt=0, description="UNION, OPTIONAL, MINUS, || and && operators accepted in a query."
+    )
     answer_bytes: int = Field(100 * 1024 * 1024, gt=0, description="Bytes an answer may have.")
     workers: int = Field(2, ge=1, description="Query worker processes.")
     worker_memory: int = Field(2 * 1024**3, ge=256 * 1024**2, description="Bytes of memory a query worker may use.")
