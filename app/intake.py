@@ -59,7 +59,7 @@ class Summary:
         triples = sum(outcome.triples for outcome in self.outcomes)
         parts = [", ".join(counts) or "nothing to load", f"{triples:,} triples"]
         if self.disagreements:
-            parts.append(f"{self.disagreements} disagreements between sources")
+            parts.append(f"{self.disagreements} disagreement{'s' * (self.disagreements > 1)} between sources")
         return f"{'; '.join(parts)}; generation {self.generation} is current."
 
     @property
@@ -165,7 +165,7 @@ class _Intake:
             target = f"{BASE}graph/{key}/disagreements"
             triples = b""
             if len(graphs) > 1:
-                report = validate_union(_triples(self.store, *graphs))
+                report = validate_union(b"".join(_in_graph(_triples(self.store, graph), graph) for graph in graphs))
                 disagreements += len(report.findings)
                 triples = report.triples(f"{target}#report")
             self._apply([ReplaceGraph(target, triples)])
@@ -303,9 +303,9 @@ def _aliases(identification: Identification) -> Iterator[Change]:
         yield ReplaceSubjects(PROVENANCE_GRAPH, (iri,), emit_alias(iri, f"{BASE}publication/{new}"))
 
 
-def _triples(store: EmbeddedStore, *graphs: str) -> bytes:
+def _triples(store: EmbeddedStore, graph: str) -> bytes:
     text = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"
-    return store.query(Query(text, graph_type="application/n-triples", default_graphs=graphs)).body
+    return store.query(Query(text, graph_type="application/n-triples", default_graphs=(graph,))).body
 
 
 def _about(store: EmbeddedStore, graph: str, subjects: Iterable[str]) -> bytes:
