@@ -176,8 +176,7 @@ class _Intake:
         self._apply([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
 
     def _apply(self, changes: list[Change]) -> None:
-        self.store.apply(changes)
-        self.changed = True
+        self.changed |= self.store.apply(changes)
 
     def _moves(self, identification: Identification) -> Iterator[Change]:
         """Bring what is stored under former keys to the key that this record has shown to be theirs."""
