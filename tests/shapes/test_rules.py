@@ -220,6 +220,7 @@ FAULTS_OF_GRAPHS: list[tuple[str, str, str]] = [
     ("", "<publication/pmid-99000001> tw:hasSection <~/none> .", "HasSection"),
     ("<publication/pmid-99000001/section/results> rdfs:label", "", "SectionLabel"),
     ("tw:ordinal", "", "Ordinal"),
+    ("", "<document/page> a tw:WebPage .", "PageAbstract"),
     ("tw:linkTarget", "", "LinkTarget"),
     ("tw:linkStatus", "", "LinkStatus"),
 ]  # fmt: skip

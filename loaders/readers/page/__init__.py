@@ -2,7 +2,8 @@
 
 Two layouts are read, the PubMed abstract page and the DSpace repository page: which article a page shows, of which
 registered study, and what the abstract's sections are, so that evidence can point into them. Numbers in its prose are
-not read. A page that is cut off gives what is printed, as long as it says what it is about.
+not read. A page that is cut off gives what is printed, as long as it says what it is about; one that stops inside its
+abstract is refused.
 """
 
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -15,7 +16,7 @@ from loaders.readers.page.article import Layout
 from loaders.readers.page.document import Document, is_html, parse, text_lines
 from loaders.readers.page.dspace import DSPACE
 from loaders.readers.page.pubmed import PUBMED
-from loaders.record import Source, Study, WebPage
+from loaders.record import Publication, Source, Study, WebPage
 
 __all__ = ["read", "recognises"]
 
@@ -23,6 +24,7 @@ __all__ = ["read", "recognises"]
 _LAYOUTS = (DSPACE, PUBMED)
 _SUFFIXES = frozenset({"", ".txt", ".text", ".html", ".htm", ".xhtml"})
 _LOOKED_AT = 64 * 1024
+_SENTENCE_ENDS = (".", "!", "?", ".)", ".”", '."')
 
 
 def recognises(data: bytes, name: str) -> bool:
@@ -54,6 +56,11 @@ def read(data: bytes, name: str) -> Study:
     publication = article.publication
     if not publication.title:
         raise SourceError(name, f"no title was found on what looks like {layout.name}; save the whole page again")
+    if _stops_inside_abstract(document, publication):
+        words = publication.sections[-1].text or ""
+        raise SourceError(
+            name, f'the page stops in the middle of its abstract, after "…{words[-40:]}"; save the whole page again'
+        )
     registered = registration.find(publication.sections, article.statements, name)
     nct = registered.nct if registered else None
     if not (nct or publication.pmid or publication.doi):
@@ -73,6 +80,16 @@ def read(data: bytes, name: str) -> Study:
         page=WebPage(url=article.address, title=publication.title, encoding=document.encoding),
         source=Source(kind="PAGE", name=PurePath(name).name, sha256=sha256(data).hexdigest()),
     )
+
+
+def _stops_inside_abstract(document: Document, publication: Publication) -> bool:
+    """Say whether the abstract is the last thing on the page and ends without the end of a sentence.
+
+    Evidence is counted in a section's text, so half a section must not pass for a whole one.
+    """
+    last_line = next((line for line in reversed(document.lines) if line.strip()), "")
+    text = publication.sections[-1].text if publication.sections else None
+    return bool(text) and last_line.endswith((text or "")[-40:]) and not last_line.endswith(_SENTENCE_ENDS)
 
 
 def _layout(document: Document) -> Layout | None:

@@ -1,4 +1,4 @@
-"""The page reader as a whole: two real pages field by field, what is refused and how that is said, hostile files."""
+"""The page reader as a whole: the two real pages, what is refused and how that is said, and hostile files."""
 
 import hashlib
 from dataclasses import replace
@@ -340,3 +340,17 @@ def test_mutated_pages_are_read_or_refused(base: str, edits: list[tuple[int, int
     assert study.label and (study.nct or study.pmid or study.doi)
     for evidence in study.registration_evidence:
         assert evidence.start is None or (evidence.end is not None and evidence.start < evidence.end)
+
+
+@needs_shared
+@pytest.mark.parametrize("seed", ["000_*", "001_*"])
+def test_a_page_that_stops_inside_its_abstract_is_refused(seed):
+    data = next(SEEDS.glob(seed)).read_bytes()
+    whole = page.read(data, "page.txt").publications[0].sections
+    start = data.index((whole[0].text or "").encode())
+    end = data.index((whole[-1].text or "").encode()[-60:])
+    for stop in range(start + 100, end, 97):
+        cut = data[:stop].decode(errors="ignore").rstrip()
+        if not cut.endswith((".", ".)")):
+            with pytest.raises(SourceError, match="stops in the middle of its abstract"):
+                page.read(cut.encode(), "page.txt")
