@@ -87,9 +87,9 @@ def _stops_inside_abstract(document: Document, publication: Publication) -> bool
 
     Evidence is counted in a section's text, so half a section must not pass for a whole one.
     """
-    last_line = next((line for line in reversed(document.lines) if line.strip()), "")
-    text = publication.sections[-1].text if publication.sections else None
-    return bool(text) and last_line.endswith((text or "")[-40:]) and not last_line.endswith(_SENTENCE_ENDS)
+    last_line = next((line.strip() for line in reversed(document.lines) if line.strip()), "")
+    text = (publication.sections[-1].text or "") if publication.sections else ""
+    return bool(text) and text.endswith(last_line[-40:]) and not text.endswith(_SENTENCE_ENDS)
 
 
 def _layout(document: Document) -> Layout | None:
