@@ -89,7 +89,9 @@ def _stops_inside_abstract(document: Document, publication: Publication) -> bool
     """
     last_line = next((line.strip() for line in reversed(document.lines) if line.strip()), "")
     text = (publication.sections[-1].text or "") if publication.sections else ""
-    return bool(text) and text.endswith(last_line[-40:]) and not text.endswith(_SENTENCE_ENDS)
+    # Either may be the shorter one: a line can begin with the section's label, a section can have several lines.
+    length = min(len(text), len(last_line), 40)
+    return length > 0 and text[-length:] == last_line[-length:] and not text.endswith(_SENTENCE_ENDS)
 
 
 def _layout(document: Document) -> Layout | None:
