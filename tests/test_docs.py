@@ -28,7 +28,7 @@ def commands(page: Path) -> Iterator[tuple[str, str]]:
 def environment(tmp_path_factory) -> Iterator[dict[str, str]]:
     """A data directory with the bundled studies, a server on it, and a folder to work in with docs and studies."""
     folder = tmp_path_factory.mktemp("docs")
-    for name in ("docs", "studies"):
+    for name in ("docs", "ontology", "studies"):
         (folder / name).symlink_to(ROOT / name)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "TRIALWEAVE_DATA": str(folder / "data"), "NO_COLOR": "1"}
