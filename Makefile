@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 DATA ?= data
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -46,8 +47,9 @@ bench: setup
 	$(BIN)/python -m bench.emission
 
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --output-file requirements/run.txt pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt pyproject.toml
+	uv pip compile $(LOCK) --output-file requirements/run.txt pyproject.toml
+	uv pip compile $(LOCK) --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt pyproject.toml
+	echo hatchling | uv pip compile $(LOCK) --constraint requirements/dev.txt --output-file requirements/build.txt -
 
 clean:
 	rm -rf $(VENV) $(DATA)

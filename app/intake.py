@@ -59,7 +59,7 @@ class Summary:
         triples = sum(outcome.triples for outcome in self.outcomes)
         parts = [", ".join(counts) or "nothing to load", f"{triples:,} triples"]
         if self.disagreements:
-            parts.append(f"{self.disagreements} disagreements between sources")
+            parts.append(f"{self.disagreements} disagreement{'s' * (self.disagreements > 1)} between sources")
         return f"{'; '.join(parts)}; generation {self.generation} is current."
 
     @property
@@ -206,7 +206,7 @@ class _Intake:
             target = f"{BASE}graph/{key}/disagreements"
             triples = b""
             if len(graphs) > 1:
-                report = validate_union(_triples(self.store, *graphs))
+                report = validate_union(b"".join(_in_graph(_triples(self.store, graph), graph) for graph in graphs))
                 disagreements += len(report.findings)
                 triples = report.triples(f"{target}#report")
             self._apply([ReplaceGraph(target, triples)])
@@ -217,8 +217,7 @@ class _Intake:
         self._apply([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
 
     def _apply(self, changes: list[Change]) -> None:
-        self.store.apply(changes)
-        self.changed = True
+        self.changed |= self.store.apply(changes)
 
     def _moves(self, identification: Identification) -> Iterator[Change]:
         """Bring what is stored under former keys to the key that this record has shown to be theirs."""
@@ -344,9 +343,9 @@ def _aliases(identification: Identification) -> Iterator[Change]:
         yield ReplaceSubjects(PROVENANCE_GRAPH, (iri,), emit_alias(iri, f"{BASE}publication/{new}"))
 
 
-def _triples(store: EmbeddedStore, *graphs: str) -> bytes:
+def _triples(store: EmbeddedStore, graph: str) -> bytes:
     text = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"
-    return store.query(Query(text, graph_type="application/n-triples", default_graphs=graphs)).body
+    return store.query(Query(text, graph_type="application/n-triples", default_graphs=(graph,))).body
 
 
 def _about(store: EmbeddedStore, graph: str, subjects: Iterable[str]) -> bytes:

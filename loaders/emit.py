@@ -240,7 +240,7 @@ def _registry_page(nct: str) -> str:
 
 def _document_iri(source: Source) -> str:
     """Name a document by its bytes: the same file read twice is the same document."""
-    return f"{BASE}document/sha256-{source.sha256}"
+    return f"{BASE}document/sha256-{segment(source.sha256)}"
 
 
 def _add(lines: list[str], subject: str, pairs: Iterable[str]) -> None:

@@ -160,10 +160,10 @@ def _printable(text: str) -> str:
 
 
 def _checked(data: bytes, compare_sources: bool) -> Report:
-    from loaders import shacl
+    from loaders.shacl import findings
 
     try:
-        return Report(shacl.findings(data, compare_sources))
+        return Report(findings(data, compare_sources))
     except (SyntaxError, ValueError) as error:
         message = f"The data are not readable as RDF: {error}. Correct them and try again."
     except Exception as error:  # Odd data make the libraries raise all sorts of errors, and the gate must stay shut.

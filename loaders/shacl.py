@@ -97,7 +97,7 @@ def findings(data: bytes, compare_sources: bool) -> tuple[Finding, ...]:
 @cache
 def shapes(compare_sources: bool) -> Graph:
     """Return the shapes for one source, or those that compare sources. Parsed once a process."""
-    graph = Graph(bind_namespaces="none")
+    graph = Graph("SimpleMemory", bind_namespaces="none")  # lookups are all it is for
     for path in sorted(SHAPES.glob("*.ttl")):
         if (path.name == _UNION) is compare_sources:
             graph.parse(path, format="turtle")

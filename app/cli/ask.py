@@ -6,6 +6,7 @@ import io
 import sys
 from pathlib import Path
 
+import pyoxigraph as ox
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +27,7 @@ _SOLUTIONS = {
     "csv": "text/csv",
     "tsv": "text/tab-separated-values",
 }
+_QUERY_PROPERTIES = {f"http://www.w3.org/ns/shacl#{form}" for form in ("select", "ask", "construct", "describe")}
 _GRAPHS = {
     "ttl": "text/turtle",
     "nt": "application/n-triples",
@@ -37,14 +39,27 @@ _GRAPHS = {
 
 
 def read_query(file: str) -> str:
-    """Return the text of a query file, or of standard input for `-`. Raises BadRequest."""
+    """Return the text of a query file, of an example query (.ttl), or of standard input for `-`. Raises BadRequest."""
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
+        return _example_query(text, file) if file.endswith(".ttl") else text
     except UnicodeDecodeError as error:
         raise BadRequest(f"{file} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
     except OSError as error:
         raise BadRequest(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _example_query(turtle: str, file: str) -> str:
+    """Return the query inside an example in the SIB form (sh:select and its like)."""
+    try:
+        triples = list(ox.parse(turtle, format=ox.RdfFormat.TURTLE))
+    except SyntaxError as error:
+        raise BadRequest(f"{file} is not Turtle: {error}.") from None
+    for triple in triples:
+        if triple.predicate.value in _QUERY_PROPERTIES and isinstance(triple.object, ox.Literal):
+            return triple.object.value
+    raise BadRequest(f"{file} holds no example query: no sh:select, sh:ask or sh:construct.")
 
 
 def graph_media_type(format: str) -> str:

@@ -32,6 +32,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        # From here on a connection waits instead of being refused, so the address may be announced.
+        listener.listen(2048)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StoreError(

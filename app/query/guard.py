@@ -52,7 +52,7 @@ _TOKEN = re.compile(
   | (?P<variable> [?$][{_BASE}_0-9][{_VARIABLE}]*+ )
   | (?P<blank>    _:[{_BASE}_0-9](?:[{_CHARS}]++|\.++(?=[{_CHARS}]))*+ )
   | (?P<language> @[A-Za-z]++(?:-[A-Za-z0-9]++)*+(?:--[A-Za-z]++)?+ )
-  | (?P<number>   (?:[0-9]++(?:\.[0-9]*+(?=[0-9eE]))?+|\.[0-9]++)(?:[eE][+\-]?[0-9]++)?+ )
+  | (?P<number>   [+\-]?(?:[0-9]++(?:\.[0-9]*+(?=[0-9eE]))?+|\.[0-9]++)(?:[eE][+\-]?[0-9]++)?+ )
   | (?P<name>     (?=[{_BASE}:])(?P<word>[{_BASE}](?:[{_CHARS}]++|\.++(?=[{_CHARS}]))*+)?+(?P<local>:(?:{_LOCAL})?+)?+ )
   | (?P<mark>     \|\| | && | [{{}}()\[\].;,|/^*+!?<>=&~\-] )
     """,
@@ -86,7 +86,7 @@ class _Token:
 
 
 def check_query(text: str, settings: Settings) -> QueryForm:
-    """Say which form of query `text` is, or raise what is wrong with it. Valid SPARQL is not promised: the engine parses.
+    """Say which form of query `text` is, or raise what is wrong with it. It may still not parse.
 
     Raises QueryTooLarge (`query_bytes`, `query_depth`, `query_branches`), QueryRefused (SERVICE, LOAD) and
     QuerySyntaxError (a text that is not made of SPARQL's tokens, or starts with no query form).
@@ -177,9 +177,8 @@ class _Nesting:
             in_data = bool(self._open) and self._open[-1][1]
             self._open.append((word, in_data or (self._values and word == "{")))
             self._values = self._values and word == "("
-        elif word in _PAIRS:
-            if not self._open or self._open.pop()[0] != _PAIRS[word]:
-                raise _syntax_error(text, start, f"{word} closes no {_PAIRS[word]}")
+        elif word in _PAIRS and (not self._open or self._open.pop()[0] != _PAIRS[word]):
+            raise _syntax_error(text, start, f"{word} closes no {_PAIRS[word]}")
         return len(self._open)
 
     def may_compare(self, previous: _Token | None) -> bool:

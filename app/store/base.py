@@ -16,7 +16,7 @@ __all__ = ["Answer", "Change", "Query", "ReplaceGraph", "ReplaceSubjects", "Stor
 class ReplaceGraph:
     """Everything in the named graph goes; `triples` take its place (empty: the graph is gone).
 
-    `triples` is N-Triples text in UTF-8, one triple a line, without blank nodes.
+    `triples` is N-Triples text in UTF-8, without blank nodes: those could not be told apart from the stored ones.
     """
 
     graph: str
@@ -25,7 +25,7 @@ class ReplaceGraph:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceSubjects:
-    """Everything the named graph says about `subjects` goes; `triples` (N-Triples, UTF-8) are added to the graph.
+    """Everything the named graph says about `subjects` goes; `triples` (as in ReplaceGraph) are added to the graph.
 
     For graphs that many sources share, such as the provenance graph.
     """
@@ -68,7 +68,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What `doctor` and `/health` say of a store. `quads` counts the published generation, 0 when there is none."""
+    """What `doctor` and `/health` say of a store.
+
+    `quads` counts the published generation's named graphs, 0 when there is none: a triple in two graphs is two quads.
+    """
 
     engine: str
     generation: int
@@ -85,17 +88,17 @@ class Store(Protocol):
     def rows(self, text: str, substitutions: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
         """Rows of a SELECT query as plain strings; unbound variables are absent from a row."""
 
-    def apply(self, changes: Sequence[Change]) -> None:
-        """Make all the changes, or none of them."""
+    def apply(self, changes: Sequence[Change]) -> bool:
+        """Make all the changes, in order, or none of them, and say whether the store is any different now."""
 
     def update(self, text: str) -> None:
         """Run a SPARQL 1.1 update as one transaction. The caller has refused LOAD and SERVICE before.
 
-        The default graph of its WHERE is the unnamed graph, not the union (SPARQL 1.1 Update, section 3.1.3).
+        It writes into named graphs only: a triple that it puts into none of them refuses the update.
         """
 
     def bulk_load(self, files: Sequence[Path]) -> None:
-        """Add N-Quads files, faster than `apply`, all of them or none."""
+        """Add N-Quads files without blank nodes, a graph on each line, faster than `apply`, all of them or none."""
 
     def publish(self) -> int:
         """Make every change so far visible as a new generation, and return its number."""

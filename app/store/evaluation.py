@@ -7,13 +7,15 @@ serialises and drops them in one call, and nothing of the engine leaves this mod
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, BinaryIO, TypeVar
+from itertools import takewhile
+from typing import Any, BinaryIO, TypeVar, cast
 
 import pyoxigraph as ox
 
 from app.errors import AnswerTooLarge, BadRequest, NotAcceptable, QuerySyntaxError
 from app.store.base import Query
 from app.store.generations import engine_errors
+from app.store.union import UNNAMED, merge, named_quads
 
 __all__ = ["GRAPH_TYPES", "PREFIXES", "SOLUTION_TYPES", "dump", "evaluate", "select", "syntax_error"]
 
@@ -49,13 +51,15 @@ PREFIXES: Mapping[str, str] = {
 
 _Form = TypeVar("_Form", ox.QueryResultsFormat, ox.RdfFormat)
 
+_FORMS = ("SELECT", "CONSTRUCT", "DESCRIBE", "ASK")
+
 _PREFIXED_TYPES = {"text/turtle", "application/rdf+xml", "application/trig"}
 
 # SPARQL 1.1, section 19.8, as far as needed to tell a keyword from the same letters in a string, IRI, comment or name.
 _TOKEN = re.compile(
     r"""
       (?P<comment>\#[^\n\r]*)
-    | (?P<iri><[^<>"{}|^`\\\x00-\x20]*>)
+    | (?P<iri><(?:[^<>"{}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8})*>)
     | (?P<string>\"{3}(?:[^"\\]|\\.|"(?!""))*\"{3} | '{3}(?:[^'\\]|\\.|'(?!''))*'{3}
                | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*')
     | (?P<variable>[?$@]\w[\w-]*)
@@ -108,16 +112,16 @@ def _plain(term: object) -> str:
 
 
 def dump(store: ox.Store, output: BinaryIO, media_type: str) -> None:
-    """Write everything the store holds; a format without named graphs gets the union of all graphs.
+    """Write all named graphs; a format without named graphs gets the union of all graphs.
 
     Raises NotAcceptable for a media type that is not in GRAPH_TYPES.
     """
     form = _format(GRAPH_TYPES, media_type)
     with engine_errors("writing everything out"):
         if form.supports_datasets:
-            store.dump(output, format=form, prefixes=dict(PREFIXES))
+            ox.serialize(named_quads(store), output, format=form, prefixes=dict(PREFIXES))
         else:
-            _write_graph((quad.triple for quad in store), "", media_type, output)
+            store.dump(output, format=form, from_graph=UNNAMED, prefixes=dict(PREFIXES))
 
 
 class _Limited(io.BytesIO):
@@ -136,11 +140,12 @@ class _Limited(io.BytesIO):
 def _ask(store: ox.Store, query: Query) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
     try:
         with engine_errors("evaluating the query"):
-            return store.query(
+            asked, dataset = _dataset(store, query)
+            return asked.query(
                 query.text,
                 base_iri=query.base_iri,
                 substitutions={ox.Variable(name): ox.NamedNode(iri) for name, iri in query.substitutions.items()},
-                **_dataset(query),
+                **dataset,
             )
     except SyntaxError as error:
         raise syntax_error(query.text, str(error)) from error
@@ -148,26 +153,67 @@ def _ask(store: ox.Store, query: Query) -> ox.QuerySolutions | ox.QueryBoolean |
         raise BadRequest(f"The query cannot be evaluated: {error}.") from error
 
 
-def _dataset(query: Query) -> dict[str, Any]:
-    """The engine's arguments for the query's dataset.
+def _dataset(store: ox.Store, query: Query) -> tuple[ox.Store, dict[str, Any]]:
+    """The store to ask, and the engine's arguments for the query's dataset.
 
     The protocol's dataset wins over FROM (SPARQL 1.1 Protocol, section 2.1.4), and a dataset of either kind is all
-    there is: what it does not name is not in it (SPARQL 1.1 Query, section 13.2). The engine would put its union
-    over FROM, so the union is asked for only where nobody named a dataset.
+    there is: what it does not name is not in it (SPARQL 1.1 Query, section 13.2). Where nobody names one, the default
+    graph is the store's unnamed one, which is the union. Several default graphs are merged first (see `union`).
     """
     if query.default_graphs is not None or query.named_graphs is not None:
-        return {
-            "default_graph": [ox.NamedNode(iri) for iri in query.default_graphs or ()],
-            "named_graphs": [ox.NamedNode(iri) for iri in query.named_graphs or ()],
-        }
-    return {"use_default_graph_as_union": not _has_from(query.text)}
+        default, named = _distinct(query.default_graphs or ()), _distinct(query.named_graphs or ())
+    elif clauses := _from_clauses(query):
+        default, named = clauses
+    else:
+        return store, {}
+    if len(default) < 2:
+        return store, {"default_graph": default, "named_graphs": named}
+    return merge(store, default, named), {"default_graph": [UNNAMED], "named_graphs": named}
 
 
-def _has_from(text: str) -> bool:
+def _distinct(iris: Iterable[str]) -> list[ox.NamedNode]:
+    return [ox.NamedNode(iri) for iri in dict.fromkeys(iris)]
+
+
+def _from_clauses(query: Query) -> tuple[list[ox.NamedNode], list[ox.NamedNode]] | None:
+    """The graphs of FROM and of FROM NAMED; None where there is no such clause, or no sense in it."""
     # The search for the letters is what nearly every query ends with.
-    return "from" in text.lower() and any(
-        token.lastgroup == "word" and token.group().upper() == "FROM" for token in _TOKEN.finditer(text)
-    )
+    if "from" not in query.text.lower():
+        return None
+    default: list[str] = []
+    named: list[str] = []
+    tokens = _tokens(query.text)
+    for token in tokens:
+        if _is_word(token, "FROM"):
+            name = next(tokens, token)
+            graphs = default
+            if _is_word(name, "NAMED"):
+                name, graphs = next(tokens, token), named
+            if name.lastgroup not in ("iri", "name"):
+                return None
+            graphs.append(name.group())
+    try:
+        return (_resolved(query, default), _resolved(query, named)) if default or named else None
+    except SyntaxError:
+        return None  # Asking the query itself says better what is wrong with it.
+
+
+def _resolved(query: Query, names: list[str]) -> list[ox.NamedNode]:
+    """The IRIs that these names have under the query's own BASE and PREFIX, which the engine knows best."""
+    tokens = takewhile(lambda token: not _is_word(token, *_FORMS), _TOKEN.finditer(query.text))
+    prologue = "".join(token.group() for token in tokens)
+    values = f"SELECT DISTINCT ?graph {{ VALUES ?graph {{ {' '.join(names)} }} }}"
+    rows = cast(ox.QuerySolutions, ox.Store().query(f"{prologue} {values}", base_iri=query.base_iri))
+    return [cast(ox.NamedNode, row["graph"]) for row in rows]
+
+
+def _tokens(text: str) -> Iterator[re.Match[str]]:
+    """The tokens of the query but white space and comments."""
+    return (token for token in _TOKEN.finditer(text) if token.group().strip() and token.lastgroup != "comment")
+
+
+def _is_word(token: re.Match[str], *words: str) -> bool:
+    return token.lastgroup == "word" and token.group().upper() in words
 
 
 def syntax_error(text: str, message: str) -> QuerySyntaxError:
@@ -195,15 +241,14 @@ def syntax_error(text: str, message: str) -> QuerySyntaxError:
 def _undeclared_prefix(text: str) -> re.Match[str] | None:
     declared: set[str] = set()
     after_keyword = False
-    for token in _TOKEN.finditer(text):
+    for token in _tokens(text):
         if token.lastgroup == "name":
             prefix = token.group("prefix") or ""
             if after_keyword:
                 declared.add(prefix)
             elif prefix not in declared and prefix != "_":
                 return token
-        if token.group().strip() and token.lastgroup != "comment":
-            after_keyword = token.group().upper() == "PREFIX"
+        after_keyword = _is_word(token, "PREFIX")
     return None
 
 
@@ -228,9 +273,9 @@ def _format(table: Mapping[str, _Form], media_type: str) -> _Form:
 
 
 def _declared_prefixes(text: str) -> dict[str, str]:
-    tokens = [token for token in _TOKEN.finditer(text) if token.group().strip() and token.lastgroup != "comment"]
+    tokens = list(_tokens(text))
     return {
         name.group("prefix"): iri.group()[1:-1]
         for keyword, name, iri in zip(tokens, tokens[1:], tokens[2:], strict=False)
-        if keyword.group().upper() == "PREFIX" and name.group("prefix") and ":" in iri.group()
+        if _is_word(keyword, "PREFIX") and name.group("prefix") and ":" in iri.group()
     }

@@ -6,7 +6,7 @@
     generations/000007   one published generation: a checkpoint of the engine, never changed again
     generations/000007.lock       readers hold it shared, whoever removes the generation needs it alone
     generations/000007.withdrawn  rolled back: not to be returned to, and its number never given again
-    writer/              the writer's own copy; thrown away whenever a writer starts
+    writer/              the writer's own copies; thrown away whenever a writer starts
 
 A generation becomes visible by one atomic rename of CURRENT: a reader sees all of it or none, whatever is killed when.
 """
@@ -27,8 +27,11 @@ from app.errors import StoreDamaged, StoreError, StoreFull, StoreInUse, StoreUnr
 
 __all__ = ["ENGINE", "KEEP", "LAYOUT", "DataDirectory", "Lease", "engine_errors"]
 
-LAYOUT = 1
-"""The version of the directory layout; a directory with another number is not opened."""
+LAYOUT = 2
+"""The version of the directory layout; a directory with another number is not opened.
+
+In layout 1, the unnamed graph was empty; since 2 it holds the union of the named graphs.
+"""
 
 ENGINE = f"oxigraph {ox.__version__}"
 
@@ -333,10 +336,7 @@ class DataDirectory:
 def _smoke(checkpoint: Path, store: ox.Store) -> None:
     """Open the checkpoint as a reader would and ask it one thing, so that nothing unreadable is published."""
     question = "ASK { ?s ?p ?o }"
-    answers = [
-        bool(one.query(question, use_default_graph_as_union=True))
-        for one in (ox.Store.read_only(str(checkpoint)), store)
-    ]
+    answers = [bool(one.query(question)) for one in (ox.Store.read_only(str(checkpoint)), store)]
     if answers[0] != answers[1]:
         raise StoreError("The checkpoint does not answer like the writer, so it was not published.")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyoxigraph as ox
 
 from app.store.generations import engine_errors
+from app.store.union import align
 
 __all__ = ["Quarantine", "Rejected"]
 
@@ -59,6 +60,7 @@ class Quarantine:
         store = ox.Store()
         for path in sorted(self.folder.glob("*.nq")):
             store.load(path=str(path), format=ox.RdfFormat.N_QUADS)
+        align(store)
         return store
 
     def _path(self, graph: str, suffix: str) -> Path:

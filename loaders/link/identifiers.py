@@ -75,16 +75,16 @@ def normal_doi(text: str) -> str | None:
 def study_key(nct: str | None, pmid: str | None, doi: str | None) -> str | None:
     """Return the last segment of a study's IRI: the registry id, else the PubMed id, else the DOI; None without any."""
     if nct:
-        return nct
+        return segment(nct)
     if pmid:
-        return f"PMID{pmid}"
+        return f"PMID{segment(pmid)}"
     return f"DOI-{segment(doi.lower())}" if doi else None
 
 
 def publication_key(pmid: str | None, doi: str | None) -> str | None:
     """Return the last segment of a publication's IRI: by PubMed id, else by DOI; None without either."""
     if pmid:
-        return f"pmid-{pmid}"
+        return f"pmid-{segment(pmid)}"
     return f"doi-{segment(doi.lower())}" if doi else None
 
 
@@ -92,7 +92,8 @@ def study_matches(nct: str | None) -> tuple[str, ...]:
     """Return the IRIs that other graphs use for a registered study."""
     if not nct:
         return ()
-    return (f"https://identifiers.org/clinicaltrials:{nct}", f"http://bio2rdf.org/clinicaltrials:{nct}")
+    key = segment(nct)
+    return (f"https://identifiers.org/clinicaltrials:{key}", f"http://bio2rdf.org/clinicaltrials:{key}")
 
 
 def publication_matches(pmid: str | None, doi: str | None) -> tuple[str, ...]:

@@ -183,3 +183,23 @@ def test_the_ontology_is_there_to_label_values(data):
 def test_there_are_no_blank_nodes_anywhere(data):
     load(data, bundled())
     assert not [line for line in everything(data) if "_:" in line.split('"')[0]]
+
+
+@needs_shared
+def test_where_sources_differ_is_said_with_each_source(data):
+    page = next(SEEDS.glob("001_*"))
+    found = [Document("oh.yaml", OH.replace(b"issue: 3", b"issue: 4")), Document(page.name, page.read_bytes())]
+    summary = load(data, found)
+    assert summary.complete and summary.disagreements == 1
+    text = """
+        PREFIX sh: <http://www.w3.org/ns/shacl#>
+        SELECT ?path ?value WHERE {
+          GRAPH <https://w3id.org/trialweave/graph/NCT01363401/disagreements> {
+            ?finding sh:resultSeverity sh:Info ; sh:resultPath ?path ; sh:value ?value
+          }
+        } ORDER BY ?value
+    """
+    issue = "https://w3id.org/trialweave/ontology#issue"
+    assert ask(data, text) == [{"path": issue, "value": "3"}, {"path": issue, "value": "4"}]
+    load(data, [Document("oh.yaml", OH)])
+    assert ask(data, text) == []

@@ -72,6 +72,9 @@ def test_replacing_subjects_leaves_the_rest_of_the_graph(data: Path, publish: Pu
         (ReplaceGraph(f"{EX}h", b"} } ; DROP ALL ; INSERT DATA { GRAPH <x:g> { "), "are not N-Triples"),
         (ReplaceGraph(f"{EX}h", triples('a says "1"') + b"a b c ."), f"for graph {EX}h are not N-Triples"),
         (ReplaceGraph(f"{EX}h", b'<x:a> <x:b> "\xff" .'), "are not N-Triples"),
+        (ReplaceGraph(f"{EX}h", b"<x:a> <x:b> _:c ."), f"for graph {EX}h have blank nodes"),
+        (ReplaceSubjects(f"{EX}h", (), b"_:a <x:b> <x:c> ."), f"for graph {EX}h have blank nodes"),
+        (ReplaceGraph(f"{EX}h", b"<x:a> <x:b> <<( _:a <x:b> 'c' )>> .".replace(b"'", b'"')), "have blank nodes"),
     ],
 )
 def test_one_bad_change_undoes_all(data: Path, bad: Change, says: str) -> None:
@@ -96,13 +99,6 @@ def test_a_graph_larger_than_one_operation_arrives_whole(data: Path) -> None:
         assert list(store.rows("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }")) == [{"n": "12000"}]
 
 
-def test_blank_nodes_stay_one_node_across_a_large_graph(data: Path) -> None:
-    lines = "".join(f'_:b <{EX}p> "{n}" .\n' for n in range(12_000))
-    with EmbeddedStore(data) as store:
-        store.apply([ReplaceGraph(f"{EX}g", lines.encode())])
-        assert list(store.rows("SELECT (COUNT(DISTINCT ?s) AS ?n) { ?s ?p ?o }")) == [{"n": "1"}]
-
-
 def test_an_update_is_one_transaction(data: Path) -> None:
     with EmbeddedStore(data) as store:
         store.update(f'INSERT DATA {{ GRAPH <{EX}g> {{ <{EX}a> <{EX}p> "kept" }} }}')
@@ -114,18 +110,113 @@ def test_an_update_is_one_transaction(data: Path) -> None:
         assert quads(store) == ["g a kept"]
 
 
-def test_files_are_loaded_all_or_none(data: Path, tmp_path: Path) -> None:
-    good, bad = tmp_path / "good.nq", tmp_path / "bad.nq"
-    good.write_text(f'<{EX}a> <{EX}p> "1" <{EX}g> .')
-    bad.write_text(f'<{EX}b> <{EX}p> "2" <{EX}g> .\nnonsense\n')
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("INSERT DATA { GRAPH :h { :b :p 2 } }", ["g a 1", "h b 2"]),
+        ("WITH :h INSERT { ?s :p ?o } WHERE { ?s ?q ?o }", ["g a 1"]),
+        ("INSERT { GRAPH :h { ?s :q ?o } } WHERE { ?s :p ?o } # the union", ["g a 1", "h a 1"]),
+        ("DROP ALL ; INSERT DATA { GRAPH :h { :a :p 1 } }", ["h a 1"]),
+        ("CLEAR ALL ;", []),
+        ("DROP GRAPH :g", []),
+        ("MOVE :g TO :h", ["h a 1"]),
+        ("DELETE WHERE { ?s ?p ?o }", ["g a 1"]),
+        ("DROP DEFAULT", ["g a 1"]),
+        ("INSERT DATA { :a :p 1 }", ["g a 1"]),
+        ("", ["g a 1"]),
+    ],
+)
+def test_after_an_update_the_default_graph_is_the_union(data: Path, text: str, left: list[str]) -> None:
     with EmbeddedStore(data) as store:
-        with pytest.raises(BadRequest, match=r"nothing was loaded from good\.nq, bad\.nq"):
-            store.bulk_load([good, bad])
-        assert quads(store) == []
-        other = tmp_path / "other.nq"
-        other.write_text(f'<{EX}c> <{EX}p> "3" <{EX}h> .\n')
+        store.update(f"PREFIX : <{EX}> INSERT DATA {{ GRAPH :g {{ :a :p 1 }} }}")
+        store.update(f"PREFIX : <{EX}> {text}")
+        assert quads(store) == left
+        default = store.rows("SELECT ?s ?p ?o { ?s ?p ?o }")
+        named = store.rows("SELECT DISTINCT ?s ?p ?o { GRAPH ?g { ?s ?p ?o } }")
+        assert sorted(map(str, default)) == sorted(map(str, named))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT DATA { :b :p 2 }",
+        "INSERT DATA { GRAPH :g { :b :p 2 } :b :p 3 }",
+        "INSERT { ?s :q ?o } WHERE { GRAPH :g { ?s :p ?o } }",
+        "DROP GRAPH :g ; INSERT DATA { [] :p 1 }",
+    ],
+)
+def test_an_update_that_writes_into_no_named_graph_is_refused_whole(data: Path, text: str) -> None:
+    with EmbeddedStore(data) as store:
+        store.update(f"PREFIX : <{EX}> INSERT DATA {{ GRAPH :g {{ :a :p 1 }} }}")
+        with pytest.raises(BadRequest, match="was to go into no named graph, so nothing was changed"):
+            store.update(f"PREFIX : <{EX}> {text}")
+        assert quads(store) == ["g a 1"]
+        assert list(store.rows("SELECT ?o { ?s ?p ?o }")) == [{"o": "1"}]
+        store.apply([graph("g", 'c says "3"')])
+        store.publish()
+    with EmbeddedReader(data) as reader:
+        assert quads(reader) == ["g c 3"]
+
+
+def test_blank_nodes_that_an_update_made_are_told_of(data: Path) -> None:
+    with EmbeddedStore(data) as store:
+        store.update(f"INSERT DATA {{ GRAPH <{EX}g> {{ [] <{EX}p> 1 }} }}")
+        assert list(store.rows("SELECT ?o { ?s ?p ?o }")) == [{"o": "1"}]
+        with pytest.raises(BadRequest, match=f"Graph {EX}g holds blank nodes"):
+            store.apply([graph("g", 'a says "1"')])
+        store.update(f"DROP GRAPH <{EX}g>")
+        store.apply([graph("g", 'a says "1"')])
+        assert quads(store) == ["g a 1"]
+
+
+def test_files_are_loaded_all_or_none(data: Path, tmp_path: Path) -> None:
+    good, other = tmp_path / "good.nq", tmp_path / "other.nq"
+    good.write_text(f'<{EX}a> <{EX}p> "1" <{EX}g> .')
+    other.write_text(f'<{EX}c> <{EX}p> "3" <{EX}h> .\n')
+    with EmbeddedStore(data) as store:
         store.bulk_load([good, other])
         assert quads(store) == ["g a 1", "h c 3"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("nonsense", r"nothing was loaded from good\.nq, bad\.nq"),
+        (f'<{EX}b> <{EX}p> "2" .', "stands in no named graph"),
+        (f'<{EX}b> <{EX}p> "2" _:g .', "stands in no named graph"),
+        (f"<{EX}b> <{EX}p> _:c <{EX}g> .", "has a blank node"),
+    ],
+)
+def test_a_bad_line_undoes_the_load_and_nothing_else(data: Path, tmp_path: Path, line: str, says: str) -> None:
+    good, bad = tmp_path / "good.nq", tmp_path / "bad.nq"
+    good.write_text(f'<{EX}a> <{EX}p> "1" <{EX}g> .')
+    bad.write_text(f'<{EX}b> <{EX}p> "2" <{EX}g> .\n{line}\n')
+    with EmbeddedStore(data) as store:
+        store.apply([graph("g", 'a says "before"')])
+        with pytest.raises(BadRequest, match=says):
+            store.bulk_load([good, bad])
+        assert quads(store) == ["g a before"]
+        assert list(store.rows("SELECT ?o { ?s ?p ?o }")) == [{"o": "before"}]
+        store.publish()
+    with EmbeddedReader(data) as reader:
+        assert quads(reader) == ["g a before"]
+
+
+def test_a_writer_that_cannot_undo_a_change_does_not_publish_it(
+    data: Path, tmp_path: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(graph("g", 'a says "published"'))
+    bad = tmp_path / "bad.nq"
+    bad.write_text(f'<{EX}b> <{EX}p> "2" <{EX}g> .\nnonsense\n')
+    with EmbeddedStore(data) as store:
+        folders = iter([str(data / "writer" / "checkpoint"), str(data / "missing" / "folder")])
+        monkeypatch.setattr(store, "_new_folder", lambda: next(folders))
+        with pytest.raises(StoreError, match="undoing a change"):
+            store.bulk_load([bad])
+        with pytest.raises(StoreError, match="not open for writing"):
+            store.publish()
+    with EmbeddedReader(data) as reader:
+        assert quads(reader) == ["g a published"]
 
 
 def test_a_backup_is_a_data_directory_of_its_own(data: Path, publish: Publish, tmp_path: Path) -> None:

@@ -147,6 +147,11 @@ def put_other_layout(data: Path) -> None:
     (data / "FORMAT").write_text(json.dumps({"layout": 7, "engine": "oxigraph 0.9.1"}))
 
 
+def put_layout_without_union(data: Path) -> None:
+    EmbeddedStore(data).close()
+    (data / "FORMAT").write_text(json.dumps({"layout": 1, "engine": "oxigraph 0.5.13"}))
+
+
 def put_garbled_format(data: Path) -> None:
     EmbeddedStore(data).close()
     (data / "FORMAT").write_text("???")
@@ -158,6 +163,7 @@ def put_garbled_format(data: Path) -> None:
         (put_file, "is a file; a data directory is needed"),
         (put_foreign_folder, "holds other files and is not a data directory"),
         (put_other_layout, r"has layout 7 \(written with oxigraph 0.9.1\)"),
+        (put_layout_without_union, "has layout 1 .* or load the sources into a new data directory"),
         (put_garbled_format, "FORMAT cannot be read"),
     ],
 )

@@ -59,6 +59,11 @@ def test_a_query_from_standard_input_as_csv(data):
     ]
 
 
+def test_an_example_query_is_asked_as_it_is(data):
+    done = run("query", "ontology/examples/012-effect-estimates.ttl", "--data", data, "--format", "csv")
+    assert done.returncode == 0 and "2.98" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("text", "format", "start"),
     [
@@ -80,6 +85,7 @@ def test_every_form_has_an_answer(data, text, format, start):
         (["query", "-"], "SELECT ?s WHERE {\n ?s ?p }", 2, "line 2"),
         (["query", "-"], "SELECT * { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }", 1, "SERVICE"),
         (["query", "no-such-file.rq"], "", 1, "no-such-file.rq cannot be read: No such file or directory"),
+        (["query", "ontology/values.ttl"], "", 1, "ontology/values.ttl holds no example query"),
         (["query", "-", "--format", "docx"], "ASK {}", 1, "'docx' is not a format"),
         (["query", "-", "--format", "ttl"], "ASK {}", 1, "cannot be answered as ttl"),
         (["study", "NCT99999999"], "", 1, "No study here is known as 'NCT99999999'"),
@@ -123,7 +129,7 @@ def test_the_card_says_what_a_clinician_asks(data):
         "0 / 33             │ Interpreted",
         "intrathecal, 2 doses; Riluzole",
         "Long-term survival",
-        "No difference reported",
+        "No difference or",
         "curated, Results",
     ):
         assert fact in card

@@ -1,0 +1,48 @@
+"""The home page, and the list of operations."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from app.pages.facts import rows
+from app.pages.names import readable
+from app.pages.rendering import query_text, render
+from app.routes.dependencies import PoolDependency
+from app.store.base import Query
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False)
+
+_COUNTS = query_text("counts")
+_STUDIES = query_text("studies")
+_PLURALS = {"study": "studies"}
+
+
+@router.get("/")
+async def home(pool: PoolDependency) -> HTMLResponse:
+    """Say what is loaded, and where to begin."""
+    info = await pool.info()
+    counted = rows((await pool.run(Query(_COUNTS))).body)
+    numbers = sorted((int(row["number"].value), readable(row["kind"].value)) for row in counted if "kind" in row)
+    studies = rows((await pool.run(Query(_STUDIES))).body)
+    return HTMLResponse(
+        render(
+            "home.html",
+            counts=[(_PLURALS.get(name, name + "s"), number) for number, name in numbers if number],
+            studies=[(row["study"].value, row["label"].value) for row in studies if "study" in row],
+            generation=info.generation,
+            quads=info.quads,
+        )
+    )
+
+
+@router.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    """List the operations of the OpenAPI description."""
+    paths = request.app.openapi()["paths"]
+    operations = [
+        (method.upper(), path, operation.get("summary", ""))
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    ]
+    return HTMLResponse(render("docs.html", operations=operations))

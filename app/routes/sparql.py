@@ -1,0 +1,113 @@
+"""The SPARQL endpoint (W3C SPARQL 1.1 Protocol)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from app.errors import AnswerTooLarge, QueryTooLarge, WritingOff
+from app.pages.facts import rows
+from app.pages.rendering import render
+from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chosen, negotiate
+from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
+from app.query.guard import QueryForm, check_query
+from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency
+from app.routes.description import describe_service
+from app.settings import Settings
+from app.store.base import Query
+from loaders.link.identifiers import BASE
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["SPARQL"])
+
+_PAGE_BYTES = 4 * 1024 * 1024
+_PAGE_ROWS = 1000
+_FORM_OVERHEAD = 3  # Percent-encoding triples a byte.
+
+
+@router.get("/sparql", operation_id="query_by_get", summary="Ask a SPARQL query")
+@router.post("/sparql", operation_id="query_by_post", summary="Ask a SPARQL query")
+async def endpoint(request: Request, pool: PoolDependency, settings: SettingsDependency) -> Response:
+    """Answer a SPARQL 1.1 query; without one, describe the service."""
+    body = await _read_body(request, settings)
+    headers = {**request.headers, "content-type": ", ".join(request.headers.getlist("content-type"))}
+    operation = parse_request(request.method, request.scope["query_string"], headers, body)
+    accept = request.headers.getlist("accept")
+    match operation:
+        case UpdateOperation():
+            raise WritingOff("This service takes no updates; its data is loaded with the trialweave command.")
+        case DescriptionOperation():
+            return _describe(request, settings, accept)
+        case QueryOperation():
+            return await _answer(operation, accept, pool, settings)
+
+
+@router.options("/sparql", operation_id="query_options", summary="Methods of the endpoint")
+async def options() -> Response:
+    """Say which methods the endpoint has."""
+    return Response(status_code=204, headers={"Allow": ", ".join(METHODS)})
+
+
+async def _read_body(request: Request, settings: Settings) -> bytes:
+    limit = _FORM_OVERHEAD * settings.query_bytes + 16 * 1024
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise QueryTooLarge(f"The body has over {limit:,} bytes; a query has at most {settings.query_bytes:,}.")
+    return bytes(body)
+
+
+def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Response:
+    chosen = negotiate(accept, (*GRAPH_FORMATS, HTML))
+    if chosen.format is HTML:
+        return _page("query.html", query="", columns=None, table=None, truth=None, graph=None, more=False)
+    url = str(request.url.replace(query="", fragment=""))
+    content = describe_service(url, settings, chosen.format.media_type)
+    return Response(content, media_type=chosen.content_type, headers={"Vary": "Accept"})
+
+
+async def _answer(operation: QueryOperation, accept: Sequence[str], pool: QueryPool, settings: Settings) -> Response:
+    form = check_query(operation.text, settings)
+    is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
+    chosen = negotiate(accept, (*(GRAPH_FORMATS if is_graph else SOLUTION_FORMATS), HTML))
+    answer = await pool.run(_query(operation, chosen))
+    if chosen.format is HTML:
+        return _result_page(operation.text, form, answer.body)
+    return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
+
+
+def _query(operation: QueryOperation, chosen: Chosen) -> Query:
+    # A page shows solutions from JSON and graphs as Turtle; those are the two defaults of Query.
+    query = Query(
+        operation.text,
+        default_graphs=operation.default_graphs,
+        named_graphs=operation.named_graphs,
+        base_iri=BASE,
+    )
+    if chosen.format is HTML:
+        return query
+    return replace(query, solutions_type=chosen.format.media_type, graph_type=chosen.format.media_type)
+
+
+def _result_page(text: str, form: QueryForm, body: bytes) -> Response:
+    if len(body) > _PAGE_BYTES:
+        raise AnswerTooLarge("The answer is too large for a page; add LIMIT, or ask for CSV or JSON instead of HTML.")
+    columns = table = truth = graph = None
+    more = False
+    if form is QueryForm.ASK:
+        truth = bool(json.loads(body)["boolean"])
+    elif form is QueryForm.SELECT:
+        columns = list(json.loads(body)["head"]["vars"])
+        found = list(rows(body))
+        table, more = found[:_PAGE_ROWS], len(found) > _PAGE_ROWS
+    else:
+        graph = body.decode("utf-8")
+    return _page("query.html", query=text, columns=columns, table=table, truth=truth, graph=graph, more=more)
+
+
+def _page(template: str, **values: object) -> Response:
+    return HTMLResponse(render(template, **values), headers={"Vary": "Accept"})

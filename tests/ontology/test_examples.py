@@ -1,0 +1,131 @@
+"""The example queries: each is well formed and gives exactly the rows that the bundled studies hold for its question.
+
+The rows in `expected/` were worked out by hand from the studies. That the queries name defined terms only is tested in
+`test_terms.py`, with everything else that uses the vocabulary.
+"""
+
+import csv
+from pathlib import Path
+
+import pytest
+from rdflib import RDF, RDFS, Graph, Literal, Namespace, URIRef
+from rdflib.namespace import SH
+from rdflib.plugins.sparql import prepareQuery
+
+from app.intake import load
+from app.store.base import Query, ReplaceGraph, ReplaceSubjects
+from app.store.embedded import EmbeddedReader, EmbeddedStore
+from loaders.documents import documents
+from loaders.emit import PROVENANCE_GRAPH
+from tests.ontology.files import FOLDER
+from tests.paths import STUDIES, needs_shared
+
+EXAMPLES = sorted((FOLDER / "examples").glob("[0-9]*.ttl"))
+EXPECTED = Path(__file__).parent / "expected"
+BASE = "https://w3id.org/trialweave/"
+PREFIXES = URIRef(BASE + "sparql-prefixes")
+SCHEMA = Namespace("https://schema.org/")
+
+ABOUT_SOURCES = {
+    "022-where-sources-differ": "a page is a second source, and prints the first author's family name first",
+}
+"""Examples whose rows the two pages change, and why: their rows with the pages are in `expected/with-pages`."""
+
+each_example = pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+
+
+def example(file: Path) -> tuple[URIRef, Graph]:
+    graph = Graph().parse(file, format="turtle")
+    (subject,) = set(graph.subjects())
+    assert isinstance(subject, URIRef)
+    return subject, graph
+
+
+def query_text(file: Path) -> str:
+    subject, graph = example(file)
+    return str(graph.value(subject, SH.select, any=False))
+
+
+def answer(reader: EmbeddedReader, file: Path) -> list[list[str]]:
+    body = reader.query(Query(query_text(file), solutions_type="text/csv")).body
+    return list(csv.reader(body.decode().splitlines()))
+
+
+def expected(folder: Path, file: Path) -> list[list[str]]:
+    with (folder / f"{file.stem}.csv").open(newline="") as rows:
+        return list(csv.reader(rows))
+
+
+def declared_prefixes() -> dict[str, str]:
+    graph = Graph().parse(FOLDER / "examples" / "prefixes.ttl", format="turtle")
+    return {
+        str(graph.value(node, SH.prefix)): str(graph.value(node, SH.namespace))
+        for node in graph.objects(PREFIXES, SH.declare)
+    }
+
+
+@each_example
+def test_the_rows_are_those_of_the_bundled_studies(file: Path, bundled: EmbeddedReader) -> None:
+    assert answer(bundled, file) == expected(EXPECTED, file)
+
+
+@needs_shared
+@each_example
+def test_pages_about_the_same_studies_change_only_what_is_about_sources(file: Path, with_pages: EmbeddedReader) -> None:
+    folder = EXPECTED / "with-pages" if file.stem in ABOUT_SOURCES else EXPECTED
+    assert answer(with_pages, file) == expected(folder, file)
+
+
+def test_each_example_has_its_rows_and_all_rows_have_an_example() -> None:
+    stems = {file.stem for file in EXAMPLES}
+    assert {file.stem for file in EXPECTED.glob("*.csv")} == stems
+    assert {file.stem for file in (EXPECTED / "with-pages").glob("*.csv")} == set(ABOUT_SOURCES) <= stems
+
+
+@each_example
+def test_an_example_has_the_form_that_query_editors_read(file: Path) -> None:
+    subject, graph = example(file)
+    assert subject == URIRef(f"{BASE}examples/{file.stem}")
+    assert set(graph.objects(subject, RDF.type)) == {SH.SPARQLExecutable, SH.SPARQLSelectExecutable}
+    (question,) = graph.objects(subject, RDFS.comment)
+    assert isinstance(question, Literal)
+    assert question.language == "en"
+    assert question.endswith("?")
+    assert list(graph.objects(subject, SH.prefixes)) == [PREFIXES]
+    assert list(graph.objects(subject, SCHEMA.target)) == [URIRef(BASE + "sparql")]
+    assert list(graph.objects(subject, SCHEMA.keywords))
+    assert set(graph.predicates()) == {
+        RDF.type, RDFS.comment, SH.prefixes, SH.select, SCHEMA.target, SCHEMA.keywords,
+    }  # fmt: skip
+
+
+@each_example
+def test_a_query_can_be_pasted_anywhere(file: Path) -> None:
+    text = query_text(file)
+    prepareQuery(text)  # another engine reads it too, with no prefix but its own
+    prologue = [line.split() for line in text.splitlines() if line.startswith("PREFIX ")]
+    own = {name.removesuffix(":"): iri.strip("<>") for _, name, iri in prologue}
+    assert own.items() <= declared_prefixes().items()
+    assert [name for name in own if text.count(f"{name}:") < 2] == []
+    assert "ORDER BY" in text
+
+
+def test_a_registry_that_says_72_differs_from_the_paper_that_says_64(tmp_path: Path) -> None:
+    study, registry = f"{BASE}study/NCT01363401", f"{BASE}graph/NCT01363401/clinicaltrials.gov"
+    enrolment = f"{BASE}ontology#enrollmentCount"
+    says = f'<{study}> <{enrolment}> "72"^^<http://www.w3.org/2001/XMLSchema#integer> .\n'
+    about = f"<{registry}> <{BASE}ontology#aboutStudy> <{study}> .\n"
+    load(tmp_path / "data", documents([str(STUDIES)]))
+    with EmbeddedStore(tmp_path / "data") as store:
+        store.apply(
+            [
+                ReplaceGraph(registry, says.encode()),
+                ReplaceSubjects(PROVENANCE_GRAPH, (registry,), about.encode()),
+            ]
+        )
+        store.publish()
+    (file,) = (file for file in EXAMPLES if file.stem == "022-where-sources-differ")
+    with EmbeddedReader(tmp_path / "data") as reader:
+        (_, row) = answer(reader, file)
+    curated = f"{BASE}graph/NCT01363401/curated"
+    assert row == [study, study, enrolment, "enrolment count", "72", registry, "64", curated]
