@@ -130,7 +130,8 @@ def _zip(name: str, stream: IO[bytes], first: bytes) -> Found:
         try:
             with ZipFile(stream) as archive:
                 for entry in archive.infolist():
-                    if not entry.is_dir() and not _hidden(entry.filename):
+                    # Not is_dir(): it fails on an entry whose name is empty or starts with a NUL byte.
+                    if not entry.filename.endswith("/") and not _hidden(entry.filename):
                         yield from _entry(f"{name}/{entry.filename}", archive, entry, allowance)
         except _TooMuchError as error:
             yield SourceError(name, str(error))
@@ -159,6 +160,8 @@ def _entry(name: str, archive: ZipFile, entry: ZipInfo, allowance: _Allowance) -
 def _refusal(entry: ZipInfo) -> str | None:
     """Say why an entry is not opened, or None. Nothing is ever written under its name; a name that leads outside is
     refused all the same, because whoever made it meant harm or made a mistake."""
+    if not entry.filename:
+        return "has an entry without a name, which was not opened"
     path = PureWindowsPath(entry.filename)  # which takes / and \ alike
     if path.anchor or ".." in path.parts:
         return "has a name that leads outside the archive, so it was not opened"

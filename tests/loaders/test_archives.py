@@ -91,6 +91,12 @@ def test_an_encrypted_entry_is_named():
     assert said(bytes(data)) == ["a.zip/secret.txt: is encrypted; unpack it with its password and name the files"]
 
 
+def test_an_entry_without_a_name_is_refused():
+    data = zipped({"x": b"1", "y": b"2"}).replace(b"x", b"\0")
+    error, y = found(data)
+    assert str(error) == "a.zip/: has an entry without a name, which was not opened" and y.data == b"2"
+
+
 def test_a_link_in_a_zip_is_not_followed():
     entry = zipfile.ZipInfo("link")
     entry.external_attr = (stat.S_IFLNK | 0o777) << 16
