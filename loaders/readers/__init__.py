@@ -1,8 +1,8 @@
 """One module a source: a document goes in, records come out (`loaders.record`). Readers know nothing of RDF.
 
-Every reader has `recognises(data, name)`, a cheap look that decides for `--format auto`, and `read(data, name)`. Where a
-document holds one study, as a page does, it returns the Study or raises `loaders.errors.SourceError`. Where it can hold
-many, as a page of the registry's API or a file of PubMed does, it is a generator: what is wrong with one record is
+Every reader has `recognises(data, name)`, a cheap look that decides for `--format auto`, and `read(data, name)`. Where
+a document holds one study, as a page does, it returns the Study or raises `loaders.errors.SourceError`. Where it can
+hold many, as a page of the registry's API or a file of PubMed does, it is a generator: what is wrong with one record is
 yielded in its place, and the rest goes on.
 """
 

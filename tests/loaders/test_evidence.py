@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 
 from loaders.evidence import check, locate
-from loaders.readers import curated, read
+from loaders.readers import curated, page
 from loaders.record import Cohort, Evidence, Outcome, OutcomeResult, Publication, Study, TextSection
 from tests.paths import SEEDS, STUDIES, needs_shared
 
@@ -68,7 +68,7 @@ def test_a_text_is_located_everywhere_it_stands():
 
 @needs_shared
 def test_the_bundled_studies_point_at_what_the_pages_print():
-    pages = [read(path.read_bytes(), path.name) for path in sorted(SEEDS.glob("*.txt"))]
+    pages = [page.read(path.read_bytes(), path.name) for path in sorted(SEEDS.glob("*.txt"))]
     for path in sorted(STUDIES.glob("*.yaml")):
         study = curated.read(path.read_bytes(), path.name)
         assert list(check(study, pages)) == []

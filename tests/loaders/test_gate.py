@@ -9,7 +9,7 @@ from pathlib import Path
 import pyoxigraph as ox
 import pytest
 
-from loaders import gate, readers
+from loaders import gate
 from loaders.link.identifiers import BASE
 from loaders.terms import ONTOLOGY, XSD
 from tests.shapes.sample import sound_study, triples
@@ -34,7 +34,7 @@ def about(*statements: str) -> bytes:
 
 @pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_bundled_studies_pass(path: Path) -> None:
-    report = gate.validate(triples(readers.read(path.read_bytes(), path.name)))
+    report = gate.validate(triples(curated.read(path.read_bytes(), path.name)))
     assert report.lines() == ()
 
 
