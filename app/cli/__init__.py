@@ -3,6 +3,8 @@
 import os
 import sys
 
+from pydantic import ValidationError
+
 from app.errors import TrialweaveError
 from loaders.errors import SourceError
 
@@ -19,6 +21,10 @@ def main() -> None:
         _fail(error.message, error.exit_code)
     except SourceError as error:
         _fail(str(error), 1)
+    except ValidationError as error:
+        # The only model that is filled from outside here is the settings: from the environment.
+        wrong = [f"TRIALWEAVE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        _fail(f"A setting cannot be read: {'; '.join(wrong)}.", 2)
     except KeyboardInterrupt:
         _fail("Stopped; what was published before is untouched.", 130)
     except BrokenPipeError:

@@ -104,6 +104,11 @@ def test_a_mistake_is_one_clear_sentence(data, arguments, stdin, exit_code, mess
     assert message in done.stderr
 
 
+def test_a_setting_that_cannot_be_read_is_one_clear_sentence():
+    done = run("doctor", TRIALWEAVE_WORKERS="many")
+    assert done.returncode == 2 and "TRIALWEAVE_WORKERS: Input should be a valid integer" in done.stderr
+
+
 def test_a_directory_that_is_not_ours_is_left_alone(tmp_path):
     (tmp_path / "letter.txt").write_text("Dear …")
     done = run("load", "studies", "--data", str(tmp_path))
