@@ -11,6 +11,7 @@ import pytest
 
 from loaders import gate
 from loaders.link.identifiers import BASE
+from loaders.readers import curated
 from loaders.terms import ONTOLOGY, XSD
 from tests.shapes.sample import sound_study, triples
 
