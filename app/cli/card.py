@@ -13,7 +13,7 @@ from app.store.embedded import EmbeddedReader
 from loaders.emit import PROVENANCE_GRAPH, study_iri
 from loaders.link.identifiers import BASE, normal_doi, normal_nct, normal_pmid, study_key
 
-__all__ = ["print_card", "read_card"]
+__all__ = ["print_card", "read_card", "resolve"]
 
 Rows = list[dict[str, str]]
 
@@ -121,7 +121,7 @@ _LABELS = "SELECT ?value ?label WHERE { ?value skos:inScheme ?scheme ; skos:pref
 def read_card(data: Path, identifier: str) -> dict[str, Any]:
     """Return everything the card shows, as plain data. Raises NotFound when no stored study has the identifier."""
     with EmbeddedReader(data) as reader:
-        study = _resolve(reader, identifier)
+        study = resolve(reader, identifier)
         labels = {row["value"]: row["label"] for row in reader.rows(_PREFIXES + _LABELS)}
         card: dict[str, Any] = {"study": study}
         for section, text in _SECTIONS.items():
@@ -130,7 +130,8 @@ def read_card(data: Path, identifier: str) -> dict[str, Any]:
     return card
 
 
-def _resolve(reader: EmbeddedReader, identifier: str) -> str:
+def resolve(reader: EmbeddedReader, identifier: str) -> str:
+    """Return the IRI of the study with this NCT id, PubMed id or DOI. Raises NotFound."""
     for key in _keys(identifier):
         iri = study_iri(key)
         for row in reader.rows(_PREFIXES + _EXISTS, {"study": iri}):

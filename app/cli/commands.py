@@ -151,6 +151,23 @@ def study(
 
 
 @cli.command()
+def discrepancies(
+    identifier: Annotated[str | None, typer.Argument(help="An NCT id, a PubMed id or a DOI; all if left out.")] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """List where the sources of a study disagree: the property, each value, and who says it."""
+    from app.cli.discrepancies import print_discrepancies, read_discrepancies
+
+    found = read_discrepancies(_data(data), identifier)
+    if as_json:
+        print(json.dumps([each.as_json() for each in found], indent=2, ensure_ascii=False))
+    else:
+        print_discrepancies(found)
+        talk.print(f"{len(found)} discrepanc{'y' if len(found) == 1 else 'ies'}.")
+
+
+@cli.command()
 def export(
     data: Data = None,
     format: Annotated[str, typer.Option("--format", help="nq, trig, ttl, nt, rdf or jsonld.")] = "nq",

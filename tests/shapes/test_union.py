@@ -63,6 +63,36 @@ def test_agreement(path: str, value: Any) -> None:
     assert gate.validate_union(union(path, value)).findings == ()
 
 
+def registry(label: str, started: list[int]) -> bytes:
+    """Return the quads of a registry record with one flow group, and how many started each of its periods."""
+    study = r.Study(
+        label="Sunshine", nct=sound_study().nct, cohorts=[r.Cohort(name="g", label=label, kind="FLOW_GROUP")]
+    )
+    study.flow_results = [
+        r.FlowResult(name=f"period-{number}", cohort="g", milestone="STARTED", period_number=number, count=count)
+        for number, count in enumerate(started, 1)
+    ]
+    study.source = r.Source(kind="CTGOV", name="record.json", sha256="d" * 64)
+    return emitted(study)[0].nquads()
+
+
+@pytest.mark.parametrize(
+    ("label", "started", "differs"),
+    [
+        ("Sunshine", [33], False),
+        ("SUNSHINE arm", [34], True),
+        ("Sunshine group", [34, 33], True),
+        ("Sunshine", [33, 30], False),  # who starts a later period is not the size of the group
+        ("Sunshine and shade", [34], False),  # another label is another cohort, as far as a rule can tell
+        ("Arm", [34], False),
+    ],
+)
+def test_cohorts_of_two_sources_with_one_label(label: str, started: list[int], differs: bool) -> None:
+    report = gate.validate_union(emitted(sound_study())[0].nquads() + registry(label, started))
+    assert names(report) == ({"ArmSizeDiffers"} if differs else set())
+    assert all(finding.node == "cohort/sun" and finding.value == "cohort/g" for finding in report.findings)
+
+
 def test_two_pubmed_ids_of_one_publication() -> None:
     publication = f"{BASE}publication/pmid-99000001"
     other = f'<{publication}> <https://w3id.org/trialweave/ontology#pmid> "99000002" .\n'
@@ -77,4 +107,6 @@ def test_each_value_is_in_the_stored_report() -> None:
 
 
 def test_every_shape_has_a_disagreement() -> None:
-    assert {shape for _, _, shape, _ in DISAGREEMENTS} | {"PmidDiffers"} == speaking_shapes(compare_sources=True)
+    assert {shape for _, _, shape, _ in DISAGREEMENTS} | {"PmidDiffers", "ArmSizeDiffers"} == speaking_shapes(
+        compare_sources=True
+    )
