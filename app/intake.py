@@ -11,8 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal, get_args
 
+from app.decisions import Decisions
+from app.rehoming import moves, triples_of
 from app.resources import ontology_triples
-from app.store.base import Change, Query, ReplaceGraph, ReplaceSubjects
+from app.store.base import Change, ReplaceGraph, ReplaceSubjects
 from app.store.embedded import EmbeddedStore
 from app.store.quarantine import Quarantine, Rejected
 from loaders import readers
@@ -20,11 +22,10 @@ from loaders.catalogue import Catalogue, Identification, StoredGraph, document_k
 from loaders.documents import Document
 from loaders.emit import LINKS_GRAPH, ONTOLOGY_GRAPH, PROVENANCE_GRAPH, emit_alias, emit_tombstone, study_iri
 from loaders.errors import SourceError
-from loaders.link.identifiers import BASE, publication_key
+from loaders.link.identifiers import BASE, publication_key, study_identifier
 from loaders.record import Article, Deleted, Source, Study
-from loaders.rehome import rehome
 
-__all__ = ["Outcome", "Summary", "load"]
+__all__ = ["Outcome", "Summary", "compare_sources", "load", "stored_catalogue"]
 
 Status = Literal["loaded", "withdrawn", "unchanged", "quarantined", "unreadable", "ignored"]
 
@@ -104,7 +105,8 @@ class _Intake:
         self.store = store
         self.quarantine = quarantine
         self.format = format
-        self.catalogue = _catalogue(store)
+        self.catalogue = stored_catalogue(store)
+        self.decisions = Decisions(store)
         # Texts are linked to MeSH when the data directory holds it; the version says to which.
         self.index = mesh_index(store.data.path, store)
         self.version = loader_version(self.index)
@@ -145,7 +147,7 @@ class _Intake:
         key = identification.identity.study
         graph = self.catalogue.place(key, source.kind, source.document)
         prepared = prepare(record, replace(identification.identity, graph=graph), _now(), self.index)
-        emission, report = prepared.emission, prepared.report
+        emission, report = self.decisions.kept(prepared.emission), prepared.report
         messages = tuple(f"{name}: {line}" for line in (*source.warnings, *report.lines()))
         findings = report.triples(f"{graph}#report")
         if not report.conforms:
@@ -155,7 +157,7 @@ class _Intake:
             return Outcome(name, "quarantined", emission.study, graph, messages=messages)
         self._apply(
             [
-                *self._moves(identification),
+                *moves(self.store, self.catalogue, identification, self.touched),
                 *self._superseded(graph, source),
                 ReplaceGraph(graph, emission.triples),
                 ReplaceGraph(f"{graph}/report", findings),
@@ -198,18 +200,8 @@ class _Intake:
 
     def compare_sources(self) -> int:
         """Look at the union of each touched study's graphs and store where sources disagree; return how often."""
-        from loaders.gate import validate_union
-
-        disagreements = 0
-        for key in sorted(self.touched):
-            graphs = self.catalogue.graphs_of(key)
-            target = f"{BASE}graph/{key}/disagreements"
-            triples = b""
-            if len(graphs) > 1:
-                report = validate_union(b"".join(_in_graph(_triples(self.store, graph), graph) for graph in graphs))
-                disagreements += len(report.findings)
-                triples = report.triples(f"{target}#report")
-            self._apply([ReplaceGraph(target, triples)])
+        disagreements, changes = compare_sources(self.store, self.catalogue, self.touched)
+        self._apply(changes)
         return disagreements
 
     def describe_ontology(self) -> None:
@@ -219,71 +211,11 @@ class _Intake:
     def _apply(self, changes: list[Change]) -> None:
         self.changed |= self.store.apply(changes)
 
-    def _moves(self, identification: Identification) -> Iterator[Change]:
-        """Bring what is stored under former keys to the key that this record has shown to be theirs."""
-        renamed = {study_iri(old): study_iri(new) for old, new in identification.moved_studies.items()} | {
-            f"{BASE}publication/{old}": f"{BASE}publication/{new}"
-            for old, new in identification.moved_publications.items()
-        }
-        if not renamed:
-            return
-        affected = set(self._mentions(renamed))
-        targets = {
-            graph: self.catalogue.move(graph, new)
-            for old, new in identification.moved_studies.items()
-            for graph in self.catalogue.graphs_of(old)
-        }
-        renamed |= targets
-        for graph in sorted(affected | set(targets)):
-            yield from self._move(graph, targets.get(graph, graph), renamed)
-        for old, new in identification.moved_studies.items():
-            yield ReplaceGraph(f"{BASE}graph/{old}/disagreements", b"")
-            self.touched.discard(old)
-            self.touched.add(new)
-        for old, new in renamed.items():
-            if old not in targets:
-                yield from self._redirect(old, new)
-
-    def _move(self, graph: str, target: str, renamed: dict[str, str]) -> Iterator[Change]:
-        for suffix in ("", "/report"):
-            triples = rehome(_triples(self.store, graph + suffix), renamed)
-            if graph != target:
-                yield ReplaceGraph(graph + suffix, b"")
-            yield ReplaceGraph(target + suffix, triples)
-        if graph != target:
-            subjects = (graph, f"{graph}#load")
-            said = rehome(_about(self.store, PROVENANCE_GRAPH, subjects), renamed)
-            yield ReplaceSubjects(PROVENANCE_GRAPH, subjects, said)
-
-    def _mentions(self, renamed: Iterable[str]) -> Iterator[str]:
-        """Yield the assertion graphs in which one of these IRIs, or a part of it, occurs."""
-        for iri in renamed:
-            for row in self.store.rows(_MENTIONS, {"iri": iri}):
-                if row["g"] in self.catalogue.graphs:
-                    yield row["g"]
-
-    def _redirect(self, old: str, new: str) -> Iterator[Change]:
-        """Let a former IRI, and those that led to it before, answer with the new one; take its links along."""
-        for row in self.store.rows(_ALIASES, {"iri": old}):
-            yield ReplaceSubjects(PROVENANCE_GRAPH, (row["alias"],), emit_alias(row["alias"], new))
-        yield ReplaceSubjects(PROVENANCE_GRAPH, (old,), emit_alias(old, new))
-        links = tuple(row["link"] for row in self.store.rows(_LINKS, {"iri": old}))
-        if links:
-            yield ReplaceSubjects(LINKS_GRAPH, links, rehome(_about(self.store, LINKS_GRAPH, links), {old: new}))
-
     def _links(self, graph: str, subjects: tuple[str, ...]) -> tuple[str, ...]:
         """Return the links to replace: those of this version and those of the version before it."""
         return tuple({*subjects, *(row["link"] for row in self.store.rows(_LINKS_FROM, {"iri": graph}))})
 
 
-_MENTIONS = "SELECT DISTINCT ?iri ?g WHERE { GRAPH ?g { { ?iri ?p ?o } UNION { ?s ?q ?iri } } }"
-_ALIASES = f"""
-SELECT ?iri ?alias WHERE {{ GRAPH <{PROVENANCE_GRAPH}> {{ ?alias <http://purl.org/dc/terms/isReplacedBy> ?iri }} }}
-"""
-_LINKS = f"""
-PREFIX tw: <https://w3id.org/trialweave/ontology#>
-SELECT ?iri ?link WHERE {{ GRAPH <{LINKS_GRAPH}> {{ ?link tw:linkSource ?iri }} }}
-"""
 _LINKS_FROM = f"""
 SELECT ?iri ?link WHERE {{ GRAPH <{LINKS_GRAPH}> {{ ?link <http://www.w3.org/ns/prov#wasDerivedFrom> ?iri }} }}
 """
@@ -308,8 +240,26 @@ SELECT DISTINCT ?publication ?pmid ?doi WHERE {
 """
 
 
-def _catalogue(store: EmbeddedStore) -> Catalogue:
-    """Read from the store who is in it."""
+def compare_sources(store: EmbeddedStore, catalogue: Catalogue, studies: Iterable[str]) -> tuple[int, list[Change]]:
+    """Return how often the sources of these studies disagree, and the changes that store where they do."""
+    from loaders.gate import validate_union
+
+    disagreements = 0
+    changes: list[Change] = []
+    for key in sorted(studies):
+        graphs = catalogue.graphs_of(key)
+        target = f"{BASE}graph/{key}/disagreements"
+        triples = b""
+        if len(graphs) > 1:
+            report = validate_union(b"".join(_in_graph(triples_of(store, graph), graph) for graph in graphs))
+            disagreements += len(report.findings)
+            triples = report.triples(f"{target}#report")
+        changes.append(ReplaceGraph(target, triples))
+    return disagreements, changes
+
+
+def stored_catalogue(store: EmbeddedStore) -> Catalogue:
+    """Read from the store who is in it, accepted identities included."""
     catalogue = Catalogue()
     for row in store.rows(_STORED_GRAPHS):
         key = row["study"].rpartition("/")[2]
@@ -322,6 +272,8 @@ def _catalogue(store: EmbeddedStore) -> Catalogue:
     for row in store.rows(_STORED_PUBLICATIONS):
         key = row["publication"].removeprefix(f"{BASE}publication/")
         catalogue.add_publication(key, [(kind, row[kind]) for kind in ("pmid", "doi") if kind in row])
+    for source, target in Decisions(store).accepted():
+        catalogue.add_study(target, [study_identifier(source), study_identifier(target)])
     return catalogue
 
 
@@ -341,17 +293,6 @@ def _aliases(identification: Identification) -> Iterator[Change]:
     for old, new in identification.publication_aliases.items():
         iri = f"{BASE}publication/{old}"
         yield ReplaceSubjects(PROVENANCE_GRAPH, (iri,), emit_alias(iri, f"{BASE}publication/{new}"))
-
-
-def _triples(store: EmbeddedStore, graph: str) -> bytes:
-    text = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"
-    return store.query(Query(text, graph_type="application/n-triples", default_graphs=(graph,))).body
-
-
-def _about(store: EmbeddedStore, graph: str, subjects: Iterable[str]) -> bytes:
-    prefixes = tuple(f"<{subject}> ".encode() for subject in subjects)
-    lines = _triples(store, graph).splitlines(keepends=True)
-    return b"".join(line for line in lines if line.startswith(prefixes))
 
 
 def _in_graph(triples: bytes, graph: str) -> bytes:

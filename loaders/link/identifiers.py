@@ -11,7 +11,7 @@ what a source printed; the `normal_*` functions answer None for what is not such
 
 import re
 from collections.abc import Container
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 __all__ = [
     "BASE",
@@ -24,6 +24,7 @@ __all__ = [
     "publication_key",
     "publication_matches",
     "segment",
+    "study_identifier",
     "study_key",
     "study_matches",
 ]
@@ -79,6 +80,17 @@ def study_key(nct: str | None, pmid: str | None, doi: str | None) -> str | None:
     if pmid:
         return f"PMID{segment(pmid)}"
     return f"DOI-{segment(doi.lower())}" if doi else None
+
+
+def study_identifier(key: str) -> tuple[str, str]:
+    """Return what a study's key says of its identifiers, as a kind and a value: the reverse of `study_key`.
+
+    >>> study_identifier("DOI-10.1000%2Fx")
+    ('doi', '10.1000/x')
+    """
+    if key.startswith("PMID"):
+        return "pmid", key.removeprefix("PMID")
+    return ("doi", unquote(key.removeprefix("DOI-"))) if key.startswith("DOI-") else ("nct", key)
 
 
 def publication_key(pmid: str | None, doi: str | None) -> str | None:
