@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal, get_args
 
-from app.decisions import Decisions
+from app.decisions import accepted, without_decided
 from app.rehoming import moves, triples_of
 from app.resources import ontology_triples
 from app.store.base import Change, ReplaceGraph, ReplaceSubjects
@@ -106,7 +106,6 @@ class _Intake:
         self.quarantine = quarantine
         self.format = format
         self.catalogue = stored_catalogue(store)
-        self.decisions = Decisions(store)
         # Texts are linked to MeSH when the data directory holds it; the version says to which.
         self.index = mesh_index(store.data.path, store)
         self.version = loader_version(self.index)
@@ -147,7 +146,8 @@ class _Intake:
         key = identification.identity.study
         graph = self.catalogue.place(key, source.kind, source.document)
         prepared = prepare(record, replace(identification.identity, graph=graph), _now(), self.index)
-        emission, report = self.decisions.kept(prepared.emission), prepared.report
+        report = prepared.report
+        emission = without_decided(self.store, prepared.emission, identification.moved_studies)
         messages = tuple(f"{name}: {line}" for line in (*source.warnings, *report.lines()))
         findings = report.triples(f"{graph}#report")
         if not report.conforms:
@@ -272,7 +272,7 @@ def stored_catalogue(store: EmbeddedStore) -> Catalogue:
     for row in store.rows(_STORED_PUBLICATIONS):
         key = row["publication"].removeprefix(f"{BASE}publication/")
         catalogue.add_publication(key, [(kind, row[kind]) for kind in ("pmid", "doi") if kind in row])
-    for source, target in Decisions(store).accepted():
+    for source, target in accepted(store):
         catalogue.add_study(target, [study_identifier(source), study_identifier(target)])
     return catalogue
 

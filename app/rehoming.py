@@ -42,9 +42,9 @@ def moves(
         yield ReplaceGraph(f"{BASE}graph/{old}/disagreements", b"")
         touched.discard(old)
         touched.add(new)
-    for old, new in renamed.items():
+    for old in renamed:
         if old not in targets:
-            yield from _redirect(store, old, new)
+            yield from _redirect(store, old, renamed)
 
 
 def triples_of(store: EmbeddedStore, graph: str) -> bytes:
@@ -80,14 +80,15 @@ def _mentions(store: EmbeddedStore, catalogue: Catalogue, renamed: Iterable[str]
                 yield row["g"]
 
 
-def _redirect(store: EmbeddedStore, old: str, new: str) -> Iterator[Change]:
+def _redirect(store: EmbeddedStore, old: str, renamed: dict[str, str]) -> Iterator[Change]:
     """Let a former IRI, and those that led to it before, answer with the new one; take its links along."""
+    new = renamed[old]
     for row in store.rows(_ALIASES, {"iri": old}):
         yield ReplaceSubjects(PROVENANCE_GRAPH, (row["alias"],), emit_alias(row["alias"], new))
     yield ReplaceSubjects(PROVENANCE_GRAPH, (old,), emit_alias(old, new))
     links = tuple(row["link"] for row in store.rows(_LINKS, {"iri": old}))
     if links:
-        yield ReplaceSubjects(LINKS_GRAPH, links, rehome(statements_about(store, LINKS_GRAPH, links), {old: new}))
+        yield ReplaceSubjects(LINKS_GRAPH, links, rehome(statements_about(store, LINKS_GRAPH, links), renamed))
 
 
 _MENTIONS = "SELECT DISTINCT ?iri ?g WHERE { GRAPH ?g { { ?iri ?p ?o } UNION { ?s ?q ?iri } } }"

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.errors import NotFound
-from app.store.embedded import EmbeddedReader
+from app.store.embedded import EmbeddedReader, EmbeddedStore
 from loaders.emit import PROVENANCE_GRAPH, study_iri
 from loaders.link.identifiers import BASE, normal_doi, normal_nct, normal_pmid, study_key
 
@@ -130,7 +130,7 @@ def read_card(data: Path, identifier: str) -> dict[str, Any]:
     return card
 
 
-def resolve(reader: EmbeddedReader, identifier: str) -> str:
+def resolve(reader: EmbeddedReader | EmbeddedStore, identifier: str) -> str:
     """Return the IRI of the study with this NCT id, PubMed id or DOI. Raises NotFound."""
     for key in _keys(identifier):
         iri = study_iri(key)

@@ -31,6 +31,8 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+link = typer.Typer(help="Which studies may be one: propose, list, accept, reject.", no_args_is_help=True)
+cli.add_typer(link, name="link")
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Data = Annotated[Path | None, typer.Option("--data", help="The data directory.", envvar="TRIALWEAVE_DATA")]
@@ -224,6 +226,60 @@ def doctor(data: Data = None, as_json: AsJson = False) -> None:
         for finding in findings:
             print(f"{'ok  ' if finding.well else 'BAD '} {finding.what}: {finding.state}")
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+
+
+Linked = Annotated[str, typer.Argument(metavar="LINK|SOURCE", help="A link's IRI, or an NCT id, PubMed id or DOI.")]
+Target = Annotated[str | None, typer.Argument(help="The registered study that the source is, by its NCT id.")]
+
+
+@link.command("propose")
+def link_propose(data: Data = None, as_json: AsJson = False) -> None:
+    """Compare all studies and propose which without a registry id may be which registered one."""
+    from app.linking import propose_links
+
+    proposed = propose_links(_data(data))
+    print(json.dumps(asdict(proposed), indent=2) if as_json else proposed.line())
+
+
+@link.command("list")
+def link_list(
+    data: Data = None,
+    status: Annotated[str | None, typer.Option(help="Only PROPOSED, ACCEPTED or REJECTED.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List study links, the surest first, with the reasons."""
+    from app.linking import links
+    from loaders.record import SCHEMES
+
+    if status and status.upper() not in SCHEMES["LinkStatus"]:
+        raise typer.BadParameter(f"'{status}' is none of {', '.join(SCHEMES['LinkStatus'])}", param_hint="--status")
+    found = links(_data(data), status.upper() if status else None)
+    if as_json:
+        print(json.dumps([asdict(each) for each in found], indent=2, ensure_ascii=False))
+        return
+    for each in found:
+        source, target = each.source.rpartition("/")[2], each.target.rpartition("/")[2]
+        print(f"{each.status} {each.confidence or '-'} {source} {target}")
+        print(f"  {each.reason or 'no reason given'}")
+    talk.print(f"{len(found)} links.")
+
+
+@link.command("accept")
+def link_accept(source: Linked, target: Target = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Take a link for true: the facts of the source go under the target's IRI, and the old IRI keeps answering."""
+    from app.linking import accept
+
+    decision = accept(_data(data), source, target)
+    print(json.dumps(asdict(decision), indent=2) if as_json else decision.line())
+
+
+@link.command("reject")
+def link_reject(source: Linked, target: Target = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Take a link for false, so that it is not proposed again."""
+    from app.linking import reject
+
+    decision = reject(_data(data), source, target)
+    print(json.dumps(asdict(decision), indent=2) if as_json else decision.line())
 
 
 def _data(given: Path | None) -> Path:
