@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from loaders import tables
+from loaders.link.cohorts import cohort_mappings, emit_cohort_mappings
 from loaders.link.identifiers import (
     BASE,
     normal_nct,
@@ -172,7 +173,11 @@ def emit(study: Study, identity: Identity | None = None) -> Emission:
     # What was proposed may have come true meanwhile: a study is not linked to itself.
     others = [link for link in study.links if _link_target(link) != writer.study_iri]
     subjects = tuple(sorted({_write_link(links, writer.study_iri, link, graph) for link in others}))
-    return Emission(writer.study_iri, graph, _join(writer.lines), _join(links), subjects)
+    mappings: bytes = b""
+    mapped: tuple[str, ...] = ()
+    if study.source.kind == "CTGOV":
+        mappings, mapped = emit_cohort_mappings(cohort_mappings(study), writer.study_iri, graph)
+    return Emission(writer.study_iri, graph, _join(writer.lines), _join(links) + mappings, (*subjects, *mapped))
 
 
 def emit_article(article: Article, identity: Identity | None = None) -> Emission:

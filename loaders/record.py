@@ -193,6 +193,7 @@ Method = Literal["REGISTRY_FIELD", "PUBMED_FIELD", "RULE", "MODEL", "MANUAL_CURA
 SourceKind = Literal["CTGOV", "PUBMED", "PAGE", "CURATED"]
 LinkStatus = Literal["PROPOSED", "ACCEPTED", "REJECTED"]
 MatchMethod = Literal["EXACT", "ENTRY_TERM", "INVERTED", "NORMALIZED", "BRACKETED", "QUALIFIED"]
+CohortMappingMethod = Literal["SAME_TITLE", "SAME_WORDS", "SAME_INTERVENTIONS", "ONLY_ARM"]
 TextKind = Literal["CONDITION", "KEYWORD", "INTERVENTION", "BIOMARKER"]
 PublicationRelation = Literal["REPORTED_IN", "RESULT", "DERIVED", "BACKGROUND", "MENTIONED"]
 PValueOperator = Literal["=", "<", "<=", ">", ">="]
@@ -234,6 +235,7 @@ SCHEMES: Mapping[str, tuple[str, ...]] = {
         "SourceKind": SourceKind,
         "LinkStatus": LinkStatus,
         "MatchMethod": MatchMethod,
+        "CohortMappingMethod": CohortMappingMethod,
         "TextKind": TextKind,
         "StudyType": StudyType,
         "WhoMasked": WhoMasked,

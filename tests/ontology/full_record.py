@@ -12,6 +12,7 @@ from rdflib import Graph
 
 from loaders import tables
 from loaders.emit import emit, emit_alias, emit_article, emit_provenance, emit_tombstone
+from loaders.link.cohorts import CohortMapping, emit_cohort_mappings
 from loaders.link.concepts import ConceptLink, emit_concept_links
 from loaders.link.mesh import Link
 from loaders.readers.mesh import provenance as provenance_of_mesh
@@ -119,12 +120,13 @@ def _unlisted_study(kind: str) -> Study:
 
 
 def _concept_links(study: str, graph: str) -> bytes:
-    """Return links of every kind and method, and what is said of the vocabulary that they lead to."""
+    """Return links of every kind and method, a mapping, and what is said of the vocabulary that they lead to."""
     part = ("intervention", "x")
     links = [ConceptLink(kind, "x", Link("D000690", "EXACT", Decimal("0.99")), part) for kind in get_args(TextKind)]
     links += [ConceptLink("KEYWORD", name, Link("D000690", name, Decimal("0.9"))) for name in get_args(MatchMethod)]
     vocabulary = provenance_of_mesh("0" * 64, ["0" * 64], "0.1.0", "2018-09-01T12:00:00Z")
-    return emit_concept_links(links, study, graph)[0] + vocabulary
+    mappings = [CohortMapping("x", "x", "SAME_TITLE")]
+    return emit_concept_links(links, study, graph)[0] + emit_cohort_mappings(mappings, study, graph)[0] + vocabulary
 
 
 @cache
