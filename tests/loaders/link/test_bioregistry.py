@@ -19,7 +19,7 @@ MINTED = [
     ("ncit", "C98772", (curie_iri("NCIT:C98772"),)),
     ("orcid", "0000-0002-1825-0097", (orcid("0000-0002-1825-0097").strip("<>"),)),
 ]
-# NLM's own IRIs for articles are documented at https://pubchem.ncbi.nlm.nih.gov/docs/rdf and not in the Bioregistry.
+# The IRI form of NLM that the Bioregistry does not list; its identifier is checked by the other two.
 NOT_LISTED = ("http://rdf.ncbi.nlm.nih.gov/pubmed/",)
 
 
