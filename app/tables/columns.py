@@ -38,7 +38,7 @@ BOOLEAN, DATE, DURATION, CLASS, PROPERTY = Kind.BOOLEAN, Kind.DATE, Kind.DURATIO
 class Column:
     """One column: the property whose value it holds, and in which unit.
 
-    `path` is a property, prefix:name. `a/b` is property b of what property a leads to, `^a` what leads here by property a.
+    `path` is a property, prefix:name; `a/b` is property b of what a leads to, and `^a` what leads here by a.
     `many` makes each cell a list of all values; any other column holds one.
     A date is written as a date where day, month and year are known; `<name>_text` has it as it was printed.
     """
