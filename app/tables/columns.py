@@ -369,7 +369,7 @@ _PUBLICATION = (
     Column("chemicals", "tw:chemical", IRI, many=True),
     Column("keywords", "tw:keyword", TEXT, many=True),
     Column("accessions", "tw:accession", TEXT, many=True),
-    Column("references", "dcterms:references", IRI, many=True, about="The publications that it cites."),
+    Column("cited", "dcterms:references", IRI, many=True, about="The publications that it cites."),
     Column("retracted_by", "tw:retractedBy", IRI, many=True),
     Column("corrected_by", "tw:correctedBy", IRI, many=True),
     Column("expression_of_concern", "tw:expressionOfConcern", IRI, many=True),
