@@ -153,13 +153,21 @@ def study(
 @cli.command()
 def export(
     data: Data = None,
-    format: Annotated[str, typer.Option("--format", help="nq, trig, ttl, nt, rdf or jsonld.")] = "nq",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output if left out.")] = None,
+    format: Annotated[
+        str, typer.Option("--format", help="nq, trig, ttl, nt, rdf or jsonld; parquet or csv for tables.")
+    ] = "nq",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file, or a folder for tables; else standard output.")
+    ] = None,
 ) -> None:
-    """Write everything that is published, named graphs kept where the format has them."""
+    """Write everything that is published, named graphs kept where the format has them; or as tables, in a folder."""
     from app.cli.ask import graph_media_type
     from app.store.embedded import EmbeddedReader
+    from app.tables.export import FORMATS
 
+    if format in FORMATS:
+        _export_tables(_data(data), output, format)
+        return
     media_type = graph_media_type(format)
     with EmbeddedReader(_data(data)) as reader:
         if output is None:
@@ -211,6 +219,23 @@ def doctor(data: Data = None, as_json: AsJson = False) -> None:
 
 def _data(given: Path | None) -> Path:
     return given if given is not None else Settings().data
+
+
+def _export_tables(data: Path, folder: Path | None, format: str) -> None:
+    """Write tables into a folder and say how many rows. A terminal sees how far it has come."""
+    from app.store.embedded import EmbeddedReader
+    from app.tables.export import export_tables
+
+    if folder is None:
+        raise typer.BadParameter("Missing option: name the folder for the tables", param_hint="-o")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} rows"))
+    with (
+        EmbeddedReader(data) as reader,
+        Progress(*columns, TimeElapsedColumn(), console=talk, transient=True, disable=not talk.is_terminal) as bar,
+    ):
+        task = bar.add_task("Writing tables", total=None)
+        rows = export_tables(reader, folder, format, lambda written: bar.update(task, completed=written))
+    talk.print(f"{len(rows)} tables, {sum(rows.values()):,} rows of generation {reader.generation} in {folder}.")
 
 
 def _load(

@@ -52,6 +52,20 @@ class EmbeddedReader:
         """Rows of a SELECT query as plain strings; unbound variables are absent from a row."""
         return select(self._store, Query(text, substitutions=substitutions or {}))
 
+    def quads(
+        self,
+        subject: ox.NamedNode | None = None,
+        predicate: ox.NamedNode | None = None,
+        object: ox.NamedNode | None = None,
+        graph: ox.NamedNode | None = None,
+    ) -> Iterator[ox.Quad]:
+        """Yield the quads that match, as the engine finds them; None matches anything.
+
+        Those of a graph come together, and in there those of a subject. Use the iterator on one thread.
+        """
+        with engine_errors("reading the store"):
+            yield from self._store.quads_for_pattern(subject, predicate, object, graph)
+
     def dump(self, output: BinaryIO, media_type: str) -> None:
         """Write everything; a format without named graphs gets the union of all graphs. Raises NotAcceptable."""
         dump(self._store, output, media_type)

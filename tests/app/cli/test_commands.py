@@ -91,6 +91,7 @@ def test_every_form_has_an_answer(data, text, format, start):
         (["study", "NCT99999999"], "", 1, "No study here is known as 'NCT99999999'"),
         (["study", "<x> } DROP ALL"], "", 1, "No study here is known as"),
         (["export", "--format", "docx"], "", 1, "'docx' is not a format for graphs"),
+        (["export", "--format", "csv"], "", 2, "name the folder for the tables"),
         (["load", "no-such-file.txt"], "", 1, "no-such-file.txt: there is no such file or folder"),
         (["load", "--format", "ctgov2", "studies"], "", 2, "ctgov2"),
         (["load"], "", 2, "Missing argument"),
@@ -156,6 +157,19 @@ def test_export_is_what_was_loaded_and_loads_elsewhere(data, tmp_path):
     assert len(list(ox.parse(quads, format=ox.RdfFormat.N_QUADS))) == quads.count("\n") > 700
     done = run("export", "--data", data, "--format", "ttl", "-o", str(tmp_path / "all.ttl"))
     assert done.stdout == "" and (tmp_path / "all.ttl").read_text().startswith("@prefix")
+
+
+def test_export_writes_tables_into_a_folder(data, tmp_path):
+    import duckdb
+
+    done = run("export", "--data", data, "--format", "parquet", "-o", str(tmp_path / "tables"))
+    assert done.returncode == 0 and done.stdout == "" and "rows of generation 1 in" in done.stderr
+    (row,) = duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/tables/studies.parquet'").fetchall()
+    assert row == (2,)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("Dear …")
+    done = run("export", "--data", data, "--format", "csv", "-o", str(tmp_path / "mine"))
+    assert done.returncode == 1 and "holds no tables of Trialweave" in done.stderr
 
 
 def test_validate_checks_without_storing(tmp_path):
