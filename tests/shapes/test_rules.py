@@ -173,6 +173,9 @@ FAULTS_OF_RECORDS: list[tuple[dict[str, Any], str]] = [
     ({"condition_texts": ["bell\x07"]}, "Text"),
     ({"condition_texts": ["lost \ud800"]}, "Text"),
     ({"keywords": ["x" * 32_001]}, "Text"),
+    ({"eligibility_text": "lost \ufffd"}, "Text"),
+    ({"cohorts.0.description": "bell\x07"}, "PartText"),
+    ({"outcome_results.0.comment": "bell\x07"}, "FindingText"),
 ]
 
 # What is wrong, in the graph (~ is the study): statements to take away and to add, and the shapes that must speak.
