@@ -1,6 +1,6 @@
 """A published generation written to a folder as tables: Parquet or CSV, one file a table, and a manifest.
 
-Rows are gathered until they fill a batch, batches go straight to the files, so memory does not grow with the store. The
+Rows are gathered until they fill a batch, batches go straight to the files, so no table is ever held as a whole. The
 folder appears whole or not at all: it is written beside its place and renamed.
 """
 
