@@ -1,6 +1,6 @@
 """A published generation written to a folder as tables: Parquet or CSV, one file a table, and a manifest.
 
-Rows are gathered until they fill a batch, batches go straight to the files, so memory does not grow with the store. The
+Rows are gathered until they fill a batch, batches go straight to the files, so no table is ever held as a whole. The
 folder appears whole or not at all: it is written beside its place and renamed.
 """
 
@@ -31,7 +31,7 @@ MANIFEST = "trialweave-tables.json"
 BATCH_ROWS = 16_384
 """Rows of a table that are kept until they are written together: a row group of Parquet."""
 
-BATCH_CHARACTERS = 16_000_000
+BATCH_CHARACTERS = 4_000_000
 """Characters of text that are kept until then, where rows are long."""
 
 Progress = Callable[[int], None]
@@ -80,7 +80,9 @@ def _need_pyarrow() -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError:
-        raise BadRequest("Tables need pyarrow, which is not installed; pip install 'trialweave[tables]'.") from None
+        raise BadRequest(
+            "Tables need pyarrow, which is not installed: pip install pyarrow (the extra 'tables')."
+        ) from None
 
 
 @contextmanager
