@@ -37,8 +37,8 @@ _STRAYS = "WHERE { ?s ?p ?o FILTER NOT EXISTS { GRAPH ?g { ?s ?p ?o } } }"
 _MISSING = "WHERE { GRAPH ?g { ?s ?p ?o } FILTER NOT EXISTS { ?s ?p ?o } }"
 
 _GRAPH = re.compile(rb' <[^<>"\s]+> \.\n')
-# What could be a blank node or a comment, or stand in the text of a literal.
-_DOUBTFUL = re.compile(rb"_:|\.[ \t]*#")
+# What could be a blank node or a comment, or stand in the text of a literal. Together they are searched much slower.
+_DOUBTFUL = (re.compile(rb"_:"), re.compile(rb"\.[ \t]*#"))
 _PLAIN_LINE = re.compile(
     rb"<[^<>\s]*> <[^<>\s]*> (?:<[^<>\s]*>|"
     rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"(?:\^\^<[^<>\s]*>|@[A-Za-z0-9-]+)?) <[^<>\s]+> \.'
@@ -73,7 +73,7 @@ def without_graphs(lines: bytes) -> bytes | None:
     None says no more than that the lines are not plainly quads of named graphs without blank nodes, written with one
     space between terms. The engine's parser is still to be shown the result: here only the ends of lines are looked at.
     """
-    for doubtful in _DOUBTFUL.finditer(lines):
+    for doubtful in chain.from_iterable(pattern.finditer(lines) for pattern in _DOUBTFUL):
         start = lines.rfind(b"\n", 0, doubtful.start()) + 1
         if not _PLAIN_LINE.fullmatch(lines, start, lines.find(b"\n", start)):
             return None
