@@ -14,7 +14,7 @@ help:
 	@echo "make test     set up, check style and types, run every test"
 	@echo "make check    style and types only"
 	@echo "make format   format the code"
-	@echo "make bench    measure load time, first answer, query latency and emission"
+	@echo "make bench    measure load time, first answer, query latency, emission and validation"
 	@echo "make lock     rewrite requirements/*.txt from pyproject.toml (needs uv)"
 	@echo "make clean    remove the environment and the served data"
 
@@ -45,6 +45,7 @@ format: setup
 bench: setup
 	$(BIN)/python -m bench.first_light
 	$(BIN)/python -m bench.emission
+	$(BIN)/python -m bench.validation
 
 lock:
 	uv pip compile $(LOCK) --output-file requirements/run.txt pyproject.toml

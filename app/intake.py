@@ -1,33 +1,50 @@
 """Loading: documents go through the pipeline and what passes the gate goes into the store, one generation a run.
 
-Each (study, source) graph is replaced in one transaction together with its provenance, its links and its report. What
-cannot be read or does not pass is reported and costs nothing else. Readers see the whole run at once, at its end.
+Processes prepare the records (`loaders.pool`); here it is decided where each belongs, in the order of the input, and
+what is written. Each (study, source) graph comes in together with its provenance, its links and its report. What cannot
+be read or does not pass is reported and costs nothing else. Readers see the whole run at once, at its end.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
-from typing import Literal, get_args
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal, get_args
 
 from app.decisions import accepted, without_decided
+from app.manifest import Manifest
 from app.rehoming import moves, triples_of
 from app.resources import ontology_triples
 from app.store.base import Change, ReplaceGraph, ReplaceSubjects
 from app.store.embedded import EmbeddedStore
 from app.store.quarantine import Quarantine, Rejected
-from loaders import readers
+from app.store.spool import Spool
 from loaders.catalogue import Catalogue, Identification, StoredGraph, document_key
 from loaders.documents import Document
-from loaders.emit import LINKS_GRAPH, ONTOLOGY_GRAPH, PROVENANCE_GRAPH, emit_alias, emit_tombstone, study_iri
+from loaders.emit import (
+    LINKS_GRAPH,
+    ONTOLOGY_GRAPH,
+    PROVENANCE_GRAPH,
+    Identity,
+    emit_alias,
+    emit_tombstone,
+    study_iri,
+)
 from loaders.errors import SourceError
 from loaders.link.identifiers import BASE, publication_key, study_identifier
 from loaders.record import Article, Deleted, Source, Study
 
-__all__ = ["Outcome", "Summary", "compare_sources", "load", "stored_catalogue"]
+if TYPE_CHECKING:  # brings the readers, which `trialweave --help` must not wait for
+    from loaders.pipeline import Item, Prepared, Ready, Taken
+    from loaders.readers import Record
 
-Status = Literal["loaded", "withdrawn", "unchanged", "quarantined", "unreadable", "ignored"]
+__all__ = ["KEPT_OUTCOMES", "Outcome", "Summary", "compare_sources", "load", "stored_catalogue"]
+
+Status = Literal["loaded", "withdrawn", "superseded", "unchanged", "quarantined", "unreadable", "ignored"]
+
+KEPT_OUTCOMES = 1_000
+"""Outcomes that a summary lists, and as many problems besides: a run can have half a million of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +58,46 @@ class Outcome:
     triples: int = 0
     messages: tuple[str, ...] = ()
 
+    @property
+    def problem(self) -> bool:
+        """Say whether something that was asked for is not in."""
+        return self.status in ("quarantined", "unreadable")
+
 
 @dataclass(slots=True)
 class Summary:
-    """What became of a run. `generation` is the published one when the run is over."""
+    """What became of a run. `generation` is the published one when the run is over.
+
+    `outcomes` are the first KEPT_OUTCOMES, and as many problems of those after them; `counts` counts all.
+    `duplicates` counts records of a study and source that the run had brought already; `seconds` says where the time
+    went: read, emit and gate are summed over all processes, and store and total are on the clock.
+    """
 
     outcomes: list[Outcome] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    triples: int = 0
+    duplicates: int = 0
     disagreements: int = 0
     generation: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take note of an outcome."""
+        self.counts[outcome.status] = self.count(outcome.status) + 1
+        self.triples += outcome.triples
+        if len(self.outcomes) < (2 if outcome.problem else 1) * KEPT_OUTCOMES:
+            self.outcomes.append(outcome)
 
     def count(self, status: Status) -> int:
         """Return how many documents had this outcome."""
-        return sum(outcome.status == status for outcome in self.outcomes)
+        return self.counts.get(status, 0)
 
     def line(self) -> str:
         """Return the run in one line."""
         counts = [f"{self.count(status)} {status}" for status in get_args(Status) if self.count(status)]
-        triples = sum(outcome.triples for outcome in self.outcomes)
-        parts = [", ".join(counts) or "nothing to load", f"{triples:,} triples"]
+        parts = [", ".join(counts) or "nothing to load", f"{self.triples:,} triples"]
+        if self.duplicates:
+            parts.append(f"{self.duplicates} duplicate{'s' * (self.duplicates > 1)} within the run")
         if self.disagreements:
             parts.append(f"{self.disagreements} disagreement{'s' * (self.disagreements > 1)} between sources")
         return f"{'; '.join(parts)}; generation {self.generation} is current."
@@ -74,91 +113,181 @@ def load(
     found: Iterable[Document | SourceError],
     format: str = "auto",
     progress: Callable[[Outcome], None] = lambda outcome: None,
+    jobs: int = 1,
 ) -> Summary:
     """Load documents into a data directory and publish them as one generation, if anything changed.
 
-    `progress` is told of each record when it is done. Raises StoreError: then nothing of the run is visible.
+    `progress` is told of each record when it is done; `jobs` processes prepare the records.
+    Raises StoreError: then nothing of the run is visible.
     """
-    summary = Summary()
-    with EmbeddedStore(data) as store:
-        intake = _Intake(store, Quarantine(data), format)
-        for document in found:
-            for outcome in intake.take(document):
-                summary.outcomes.append(outcome)
+    from loaders.pool import taken
+
+    summary, started = Summary(), perf_counter()
+    with EmbeddedStore(data) as store, Spool(store, store.data.writer) as spool, Manifest(data, format) as manifest:
+        intake = _Intake(store, spool, Quarantine(data), format)
+        for document, result in taken(found, intake.run, jobs, intake.index_file(jobs)):
+            outcomes = list(intake.take(document, result))
+            manifest.add(document, (outcome.status for outcome in outcomes))
+            for outcome in outcomes:
+                summary.add(outcome)
                 progress(outcome)
-        if intake.changed:
-            summary.disagreements = intake.compare_sources()
-            intake.describe_ontology()
-            summary.generation = store.publish()
-        else:
-            summary.generation = store.info().generation
+        summary.disagreements, summary.generation = intake.finish()
+        summary.duplicates = intake.duplicates
+        summary.seconds = intake.durations() | {"total": perf_counter() - started}
+        manifest.finish(summary.counts, summary.seconds, summary.generation, intake.run.version)
     return summary
 
 
 class _Intake:
     """One run: the store, who is in it, and which studies were touched."""
 
-    def __init__(self, store: EmbeddedStore, quarantine: Quarantine, format: str) -> None:
+    def __init__(self, store: EmbeddedStore, spool: Spool, quarantine: Quarantine, format: str) -> None:
         from app.vocabulary import mesh_index
-        from loaders.pipeline import loader_version
+        from loaders.pipeline import Run, Seconds, loader_version
 
         self.store = store
+        self.spool = spool
         self.quarantine = quarantine
-        self.format = format
         self.catalogue = stored_catalogue(store)
+        self.leftovers = {row["graph"] for text in _LEFTOVERS for row in store.rows(text)}
         # Texts are linked to MeSH when the data directory holds it; the version says to which.
-        self.index = mesh_index(store.data.path, store)
-        self.version = loader_version(self.index)
+        index = mesh_index(store.data.path, store)
+        version = loader_version(index)
+        self.run = Run(format, version, _now(), index, self.catalogue.loaded_by(version))
+        self.seconds = Seconds()
         self.touched: set[str] = set()
-        self.changed = False
+        self.duplicates = 0
+        self._dates: dict[str, str | None] = {}
+        self._again: tuple[Document, Taken] | None = None
+        self._read: tuple[Document, list[Record | SourceError]] | None = None
 
-    def take(self, document: Document | SourceError) -> Iterator[Outcome]:
+    def index_file(self, jobs: int) -> Path | None:
+        """Return a file with the index of MeSH for other processes, if there are any and there is one."""
+        if jobs == 1 or self.run.index is None:
+            return None
+        path = self.store.data.writer / "mesh.index"
+        self.run.index.save(path)
+        return path
+
+    def take(self, document: Document | SourceError, taken: "Taken") -> Iterator[Outcome]:
         """Bring the records of one document into the store, or say why not: one outcome a record."""
-        if isinstance(document, SourceError):
-            yield Outcome(document.source, "unreadable", messages=(str(document),))
-            return
-        if self.format == "auto" and not document.named and not readers.reader_for(document.data, document.name):
-            yield Outcome(document.name, "ignored")
-            return
-        if self.catalogue.has(sha256(document.data).hexdigest(), self.version):
-            yield Outcome(document.name, "unchanged")
-            return
-        for record in readers.read(document.data, document.name, self.format):
-            yield self._take_record(document.name, record)
+        from loaders.pipeline import Unchanged
 
-    def _take_record(self, name: str, record: readers.Record | SourceError) -> Outcome:
-        if isinstance(record, SourceError):
-            return Outcome(name, "unreadable", messages=tuple(str(record).split("\n")))
-        if isinstance(record, Deleted):
-            return self._withdraw(name, record)
-        if record.source and self.catalogue.has(record.source.sha256, self.version):
+        name = document.name if isinstance(document, Document) else document.source
+        self.seconds.add(taken.seconds)
+        if not taken.items:
+            yield Outcome(name, "ignored")
+        whole = len(taken.items) == 1
+        for position, item in enumerate(taken.items):
+            if isinstance(item, Unchanged) and not self.catalogue.has(item.sha256, self.run.version):
+                # Another version of it took its place in this very run, while this one was on its way.
+                again = enumerate(self._retaken(document).items)
+                yield from (self._take_item(name, document, *one) for one in again if whole or one[0] == position)
+            else:
+                yield self._take_item(name, document, position, item)
+
+    def _take_item(self, name: str, document: Document | SourceError, position: int, item: "Item") -> Outcome:
+        from loaders.pipeline import Unchanged, Unreadable
+
+        if isinstance(item, Unreadable):
+            return Outcome(name, "unreadable", messages=item.messages)
+        if isinstance(item, Unchanged):
             return Outcome(name, "unchanged")
-        return self._store(name, record)
+        if isinstance(item, Deleted):
+            return self._withdraw(name, item)
+        return self._take_record(name, document, position, item)
 
-    def _store(self, name: str, record: Study | Article) -> Outcome:
-        from loaders.pipeline import prepare  # brings the validator, which takes half a second
+    def _retaken(self, document: Document | SourceError) -> "Taken":
+        """Return what becomes of a document when nothing of it counts as known. The last one is remembered."""
+        from loaders.pipeline import take
 
-        source = record.source
-        if source is None:
-            raise ValueError("a reader must say which document it read")
-        source.document = document_key(record)
-        identification = self.catalogue.identify(record)
+        assert isinstance(document, Document)  # what was not found has no records
+        if self._again is None or self._again[0] is not document:
+            self._again = (document, take(document, replace(self.run, known=frozenset())))
+        return self._again[1]
+
+    def _record(self, document: Document | SourceError, position: int) -> Study | Article:
+        """Return a record of a document, which is read again for it. The last document's are remembered."""
+        from loaders.pipeline import records
+
+        assert isinstance(document, Document)
+        if self._read is None or self._read[0] is not document:
+            self._read = (document, list(records(document, self.run.format)))
+        record = self._read[1][position]
+        assert isinstance(record, Study | Article) and record.source  # it was prepared before
+        record.source.document = document_key(record)
+        return record
+
+    def _take_record(self, name: str, document: Document | SourceError, position: int, ready: "Ready") -> Outcome:
+        source = ready.source
+        if self.catalogue.has(source.sha256, self.run.version):
+            self.duplicates += ready.prepared.emission.graph in self._dates
+            return Outcome(name, "unchanged")
+        identification = self.catalogue.identify(ready.identifiers)
         key = identification.identity.study
-        graph = self.catalogue.place(key, source.kind, source.document)
-        prepared = prepare(record, replace(identification.identity, graph=graph), _now(), self.index)
-        report = prepared.report
+        graph = self.catalogue.place(key, source.kind, source.document or "")
+        if graph in self._dates:
+            self.duplicates += 1
+            if _is_older(source.version_date, self._dates[graph]):
+                said = f"{name}: is of {source.version_date}, older than what this run has brought of {key} already"
+                return Outcome(name, "superseded", study_iri(key), graph, messages=(said,))
+        prepared = ready.prepared
+        if ready.identity != identification.identity or graph != prepared.emission.graph:
+            prepared = self._prepared_again(document, position, replace(identification.identity, graph=graph))
+        return self._store(name, ready, prepared, identification, graph)
+
+    def _prepared_again(self, document: Document | SourceError, position: int, identity: Identity) -> "Prepared":
+        """Prepare a record under the identity that the store gives it."""
+        from loaders.pipeline import prepare
+
+        return prepare(self._record(document, position), identity, self.run, self.seconds)
+
+    def _store(
+        self, name: str, ready: "Ready", prepared: "Prepared", identification: Identification, graph: str
+    ) -> Outcome:
         emission = without_decided(self.store, prepared.emission, identification.moved_studies)
+        prepared = replace(prepared, emission=emission)
+        source, report = ready.source, prepared.report
         messages = tuple(f"{name}: {line}" for line in (*source.warnings, *report.lines()))
         findings = report.triples(f"{graph}#report")
         if not report.conforms:
             rejected = Rejected(graph, emission.study, name, _now(), messages)
             self.quarantine.put(rejected, emission.nquads() + _in_graph(findings, f"{graph}/report"))
-            self._apply([ReplaceGraph(f"{graph}/report", findings)])
+            self.leftovers.add(graph)
+            self.spool.change([ReplaceGraph(f"{graph}/report", findings)])
             return Outcome(name, "quarantined", emission.study, graph, messages=messages)
-        self._apply(
+        self._write(prepared, findings, identification, graph, source)
+        self.quarantine.remove(graph)
+        key = identification.identity.study
+        stored = StoredGraph(key, source.document or "", source.sha256, self.run.version)
+        self.catalogue.note(ready.identifiers, identification, graph, stored)
+        self._dates[graph] = source.version_date
+        return Outcome(name, "loaded", emission.study, graph, emission.triples.count(b"\n"), messages)
+
+    def _write(
+        self, prepared: "Prepared", findings: bytes, identification: Identification, graph: str, source: Source
+    ) -> None:
+        emission, key = prepared.emission, identification.identity.study
+        others = [other for other in self.catalogue.graphs_of(key) if other != graph]
+        superseded = self._superseded(graph, source)
+        if self._is_new(graph, identification, alone=not others) and not superseded:
+            quads = _in_graph(emission.triples, graph) + _in_graph(findings, f"{graph}/report")
+            quads += _in_graph(prepared.provenance, PROVENANCE_GRAPH)
+            if others:
+                self.touched.add(key)
+                self.spool.change([ReplaceSubjects(LINKS_GRAPH, emission.link_subjects, emission.links)])
+            else:
+                quads += _in_graph(emission.links, LINKS_GRAPH)
+            self.spool.add(graph, quads)
+            self.spool.change([*_aliases(identification)])
+            return
+        if self.spool.holds(graph) or self.spool.changes(graph) or _is_moving(identification) or superseded:
+            self.spool.flush()  # What follows looks into the store.
+        self.touched.add(key)
+        self.spool.change(
             [
                 *moves(self.store, self.catalogue, identification, self.touched),
-                *self._superseded(graph, source),
+                *self._emptied_all(self._superseded(graph, source)),
                 ReplaceGraph(graph, emission.triples),
                 ReplaceGraph(f"{graph}/report", findings),
                 ReplaceSubjects(PROVENANCE_GRAPH, (graph, f"{graph}#load"), prepared.provenance),
@@ -166,11 +295,11 @@ class _Intake:
                 *_aliases(identification),
             ]
         )
-        self.quarantine.remove(graph)
-        stored = StoredGraph(key, source.document, source.sha256, self.version)
-        self.catalogue.note(record, identification, graph, stored)
-        self.touched.add(key)
-        return Outcome(name, "loaded", emission.study, graph, emission.triples.count(b"\n"), messages)
+
+    def _is_new(self, graph: str, identification: Identification, *, alone: bool) -> bool:
+        """Say whether the store has nothing that a graph, loaded in bulk, would have to take the place of."""
+        known = graph in self.catalogue.graphs and not (self.spool.holds(graph) and alone)
+        return not (known or graph in self.leftovers or _is_moving(identification))
 
     def _withdraw(self, name: str, deleted: Deleted) -> Outcome:
         """Empty the graph of an article that its source has withdrawn, and leave a tombstone in the provenance."""
@@ -178,17 +307,22 @@ class _Intake:
         graphs = self.catalogue.graphs_from("PUBMED", document)
         if not graphs:
             return Outcome(name, "ignored")
+        self.spool.flush()
         for graph in graphs:
-            self._apply([*self._emptied(graph, emit_tombstone("PUBMED", graph, document))])
+            self.spool.change([*self._emptied(graph, emit_tombstone("PUBMED", graph, document))])
             self.quarantine.remove(graph)
+            self.leftovers.add(graph)
         return Outcome(name, "withdrawn", graph=graphs[0])
 
-    def _superseded(self, graph: str, source: Source) -> Iterator[Change]:
-        """Empty the other graphs of the same article: what it reports may be told otherwise in its newer record."""
-        if source.kind == "PUBMED" and source.document:
-            for other in self.catalogue.graphs_from(source.kind, source.document):
-                if other != graph:
-                    yield from self._emptied(other, b"")
+    def _superseded(self, graph: str, source: Source) -> list[str]:
+        """Return the other graphs of the same article: what it reports may be told otherwise in its newer record."""
+        if source.kind != "PUBMED" or not source.document:
+            return []
+        return [other for other in self.catalogue.graphs_from(source.kind, source.document) if other != graph]
+
+    def _emptied_all(self, graphs: Iterable[str]) -> Iterator[Change]:
+        for graph in graphs:
+            yield from self._emptied(graph, b"")
 
     def _emptied(self, graph: str, provenance: bytes) -> Iterator[Change]:
         self.touched.add(self.catalogue.graphs[graph].study)
@@ -198,18 +332,28 @@ class _Intake:
         yield ReplaceSubjects(PROVENANCE_GRAPH, (graph, f"{graph}#load"), provenance)
         yield ReplaceSubjects(LINKS_GRAPH, self._links(graph, ()), b"")
 
-    def compare_sources(self) -> int:
-        """Look at the union of each touched study's graphs and store where sources disagree; return how often."""
+    def finish(self) -> tuple[int, int]:
+        """Compare the sources of what was touched and publish, if anything changed.
+
+        Returns the number of disagreements, and that of the generation which is current now.
+        """
+        self.spool.flush()
+        if not self.spool.changed:
+            return 0, self.store.info().generation
         disagreements, changes = compare_sources(self.store, self.catalogue, self.touched)
-        self._apply(changes)
-        return disagreements
+        self.spool.change(changes)
+        # So that queries can show the labels of terms and values.
+        self.spool.change([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
+        self.spool.flush()
+        started = perf_counter()
+        generation = self.store.publish()
+        self.spool.seconds += perf_counter() - started
+        return disagreements, generation
 
-    def describe_ontology(self) -> None:
-        """Keep the ontology's terms and the value schemes in the store, so that queries can show their labels."""
-        self._apply([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
-
-    def _apply(self, changes: list[Change]) -> None:
-        self.changed |= self.store.apply(changes)
+    def durations(self) -> dict[str, float]:
+        """Return the seconds of each stage."""
+        seconds = self.seconds
+        return {"read": seconds.read, "emit": seconds.emit, "gate": seconds.gate, "store": self.spool.seconds}
 
     def _links(self, graph: str, subjects: tuple[str, ...]) -> tuple[str, ...]:
         """Return the links to replace: those of this version and those of the version before it."""
@@ -228,6 +372,17 @@ SELECT ?graph ?study ?sha256 ?version ?document WHERE {{
   }}
 }}
 """
+_LEFTOVERS = (
+    f"""
+    PREFIX tw: <https://w3id.org/trialweave/ontology#>
+    SELECT ?graph WHERE {{ GRAPH <{PROVENANCE_GRAPH}> {{ ?graph tw:withdrawn ?withdrawn }} }}
+    """,
+    """
+    PREFIX sh: <http://www.w3.org/ns/shacl#>
+    SELECT (STRBEFORE(STR(?report), "#") AS ?graph) WHERE { ?report sh:conforms false }
+    """,
+)
+"""Graphs that are not there, but of which something is: a tombstone, or the report of one that was turned away."""
 _STORED_STUDIES = """
 PREFIX tw: <https://w3id.org/trialweave/ontology#>
 SELECT DISTINCT ?study ?identifier WHERE { ?study a tw:Study ; <http://purl.org/dc/terms/identifier> ?identifier }
@@ -293,6 +448,15 @@ def _aliases(identification: Identification) -> Iterator[Change]:
     for old, new in identification.publication_aliases.items():
         iri = f"{BASE}publication/{old}"
         yield ReplaceSubjects(PROVENANCE_GRAPH, (iri,), emit_alias(iri, f"{BASE}publication/{new}"))
+
+
+def _is_moving(identification: Identification) -> bool:
+    return bool(identification.moved_studies or identification.moved_publications)
+
+
+def _is_older(date: str | None, than: str | None) -> bool:
+    """Say whether a version is older than another. Without a date, the later one is taken for the newer one."""
+    return bool(date and than and date < than)
 
 
 def _in_graph(triples: bytes, graph: str) -> bytes:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from loaders.emit import GRAPH_NAMES, Identity, graph_iri
 from loaders.link.identifiers import publication_key, segment, study_key
-from loaders.record import Article, Publication, Study
+from loaders.record import Article, Study
 
-__all__ = ["Catalogue", "Identification", "StoredGraph", "document_key"]
+__all__ = ["Catalogue", "Identification", "Identifiers", "StoredGraph", "document_key"]
 
 Identifier = tuple[str, str]
 """A kind of identifier and its value: ("nct", "NCT01363401"), ("pmid", "30048006"), ("doi", "10.1002/ana.25302")."""
@@ -30,6 +30,28 @@ class StoredGraph:
     document: str
     sha256: str
     loader_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """What a record is known by, which is all that identifying needs: much less than the record, so it travels well.
+
+    `publications` are the (PubMed id, DOI) of its publications, in order; `is_study` is False for an article alone.
+    """
+
+    is_study: bool
+    nct: str | None = None
+    pmid: str | None = None
+    doi: str | None = None
+    publications: tuple[tuple[str | None, str | None], ...] = ()
+
+    @classmethod
+    def of(cls, record: Study | Article) -> "Identifiers":
+        """Return the identifiers of a record."""
+        if isinstance(record, Article):
+            return cls(False, publications=((record.publication.pmid, record.publication.doi),))
+        publications = tuple((publication.pmid, publication.doi) for publication in record.publications)
+        return cls(True, record.nct, record.pmid, record.doi, publications)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +98,8 @@ def document_key(record: Study | Article) -> str:
     """
     if isinstance(record, Study) and record.source and record.source.kind == "CTGOV":
         return record.nct or ""
-    publication = _publications(record)[0] if _publications(record) else None
-    article = publication_key(publication.pmid, publication.doi) if publication else None
+    publications = Identifiers.of(record).publications
+    article = publication_key(*publications[0]) if publications else None
     url = record.page.url if isinstance(record, Study) and record.page else None
     site = url.split("/")[2] if url and "://" in url else None
     return "/".join(part for part in (site, article) if part)
@@ -92,12 +114,15 @@ class Catalogue:
         self._publications = _Names()
         self._loaded: set[tuple[str, str]] = set()
         self._documents: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._about: dict[str, set[str]] = defaultdict(set)
 
     def add_graph(self, graph: str, stored: StoredGraph) -> None:
         """Note that an assertion graph is stored, in place of an earlier version of it."""
         if earlier := self.graphs.get(graph):
             self._loaded.discard((earlier.sha256, earlier.loader_version))
+            self._about[earlier.study].discard(graph)
         self.graphs[graph] = stored
+        self._about[stored.study].add(graph)
         self._loaded.add((stored.sha256, stored.loader_version))
         self._documents[_kind(graph), stored.document].add(graph)
 
@@ -105,6 +130,7 @@ class Catalogue:
         """Note that an assertion graph is not stored any more."""
         stored = self.graphs.pop(graph)
         self._loaded.discard((stored.sha256, stored.loader_version))
+        self._about[stored.study].discard(graph)
         self._documents[_kind(graph), stored.document].discard(graph)
 
     def graphs_from(self, kind: str, document: str) -> list[str]:
@@ -121,34 +147,42 @@ class Catalogue:
 
     def graphs_of(self, study: str) -> list[str]:
         """Return the IRIs of the assertion graphs about a study, sorted."""
-        return sorted(graph for graph, stored in self.graphs.items() if stored.study == study)
+        return sorted(self._about.get(study, ()))
 
     def has(self, sha256: str, loader_version: str) -> bool:
         """Say whether a document with these bytes was loaded by this version of the loaders."""
         return (sha256, loader_version) in self._loaded
 
-    def identify(self, record: Study | Article) -> Identification:
+    def loaded_by(self, loader_version: str) -> frozenset[bytes]:
+        """Return the SHA-256 digests of all documents that this version of the loaders has loaded."""
+        return frozenset(bytes.fromhex(sha256) for sha256, version in self._loaded if version == loader_version)
+
+    def identify(self, record: Study | Article | Identifiers) -> Identification:
         """Return the key a record goes under, and what has to move there. The catalogue itself does not change.
 
         Raises ValueError when the record has no identifier at all.
         """
+        given = record if isinstance(record, Identifiers) else Identifiers.of(record)
         moved: dict[str, str] = {}
         aliases: dict[str, str] = {}
-        for publication in _publications(record):
-            self._identify_publication(publication, moved, aliases)
-        if isinstance(record, Study):
-            return self._identify_study(record, moved, aliases)
-        own = publication_key(record.publication.pmid, record.publication.doi)
+        for pmid, doi in given.publications:
+            self._identify_publication(pmid, doi, moved, aliases)
+        if given.is_study:
+            return self._identify_study(given, moved, aliases)
+        own = publication_key(*given.publications[0])
         if own is None:
             raise ValueError("the article has no PubMed id and no DOI, so it cannot be given an IRI")
         known = {**moved, **aliases}
         return Identification(Identity(known.get(own, own), known), {}, moved, {}, aliases)
 
-    def _identify_study(self, study: Study, moved: Mapping[str, str], aliases: Mapping[str, str]) -> Identification:
-        own = Identity.of(study).study
+    def _identify_study(
+        self, study: Identifiers, moved: Mapping[str, str], aliases: Mapping[str, str]
+    ) -> Identification:
         matches = self._study_matches(study)
         known = set(_study_identifiers(study)).union(*(self._studies.identifiers[key] for key in matches))
-        key = study_key(*(_best(known, kind) for kind in ("nct", "pmid", "doi"))) or own
+        key = study_key(*(_best(known, kind) for kind in ("nct", "pmid", "doi")))
+        if key is None:
+            raise ValueError("the study has no NCT id, no PubMed id and no DOI, so it cannot be given an IRI")
         moved_studies = {match: key for match in sorted(matches) if match != key}
         return Identification(
             identity=Identity(key, {**moved, **aliases}),
@@ -164,19 +198,26 @@ class Catalogue:
         stored = self.graphs.get(plain)
         return plain if stored is None or stored.document == document else f"{plain}/{segment(document)}"
 
-    def note(self, record: Study | Article, identification: Identification, graph: str, stored: StoredGraph) -> None:
+    def note(
+        self,
+        record: Study | Article | Identifiers,
+        identification: Identification,
+        graph: str,
+        stored: StoredGraph,
+    ) -> None:
         """Note that a record was stored, so that the next one meets it."""
+        given = record if isinstance(record, Identifiers) else Identifiers.of(record)
         for old, new in identification.moved_studies.items():
             self._studies.merge(old, new)
         for old, new in identification.moved_publications.items():
             self._publications.merge(old, new)
-        if isinstance(record, Study):
-            self._studies.add(identification.identity.study, _study_identifiers(record))
-        for publication in _publications(record):
-            key = publication_key(publication.pmid, publication.doi)
+        if given.is_study:
+            self._studies.add(identification.identity.study, _study_identifiers(given))
+        for pmid, doi in given.publications:
+            key = publication_key(pmid, doi)
             if key:
                 key = identification.identity.publications.get(key, key)
-                self._publications.add(key, _publication_identifiers(publication))
+                self._publications.add(key, _publication_identifiers(pmid, doi))
         self.add_graph(graph, stored)
 
     def move(self, graph: str, study: str) -> str:
@@ -187,7 +228,7 @@ class Catalogue:
         self.add_graph(new, StoredGraph(study, stored.document, stored.sha256, stored.loader_version))
         return new
 
-    def _study_aliases(self, study: Study, key: str, moved: Mapping[str, str]) -> dict[str, str | None]:
+    def _study_aliases(self, study: Identifiers, key: str, moved: Mapping[str, str]) -> dict[str, str | None]:
         aliases: dict[str, str | None] = {}
         for identifier in _study_identifiers(study):
             alias = study_key(**{"nct": None, "pmid": None, "doi": None, **dict([identifier])})
@@ -196,7 +237,7 @@ class Catalogue:
                 aliases[alias] = None if others else key
         return aliases
 
-    def _study_matches(self, study: Study) -> set[str]:
+    def _study_matches(self, study: Identifiers) -> set[str]:
         matches = self._studies.matches(_study_identifiers(study))
         registered = {key: _best(self._studies.identifiers[key], "nct") for key in matches}
         if study.nct:
@@ -206,16 +247,18 @@ class Catalogue:
             return {key for key, nct in registered.items() if nct is None}
         return matches
 
-    def _identify_publication(self, publication: Publication, moved: dict[str, str], aliases: dict[str, str]) -> None:
-        own = publication_key(publication.pmid, publication.doi)
+    def _identify_publication(
+        self, pmid: str | None, doi: str | None, moved: dict[str, str], aliases: dict[str, str]
+    ) -> None:
+        own = publication_key(pmid, doi)
         if own is None:
             return
-        matches = self._publications.matches(_publication_identifiers(publication))
-        known = set(_publication_identifiers(publication))
+        matches = self._publications.matches(_publication_identifiers(pmid, doi))
+        known = set(_publication_identifiers(pmid, doi))
         known = known.union(*(self._publications.identifiers[match] for match in matches))
         key = publication_key(_best(known, "pmid"), _best(known, "doi")) or own
         moved.update({match: key for match in matches if match != key})
-        given = publication_key(None, publication.doi)
+        given = publication_key(None, doi)
         aliases.update({alias: key for alias in (own, given) if alias and alias != key})
 
 
@@ -225,20 +268,16 @@ def _kind(graph: str) -> str:
     return next(kind for kind, known in GRAPH_NAMES.items() if known == name)
 
 
-def _publications(record: Study | Article) -> list[Publication]:
-    return record.publications if isinstance(record, Study) else [record.publication]
-
-
 def _best(identifiers: Iterable[Identifier], kind: str) -> str | None:
     """Return the identifier of a kind; the smallest when sources give several, so that load order does not matter."""
     return min((value for name, value in identifiers if name == kind), default=None)
 
 
-def _study_identifiers(study: Study) -> list[Identifier]:
+def _study_identifiers(study: Identifiers) -> list[Identifier]:
     given = (("nct", study.nct), ("pmid", study.pmid), ("doi", study.doi and study.doi.lower()))
     return [(kind, value) for kind, value in given if value]
 
 
-def _publication_identifiers(publication: Publication) -> list[Identifier]:
-    given = (("pmid", publication.pmid), ("doi", publication.doi and publication.doi.lower()))
+def _publication_identifiers(pmid: str | None, doi: str | None) -> list[Identifier]:
+    given = (("pmid", pmid), ("doi", doi and doi.lower()))
     return [(kind, value) for kind, value in given if value]

@@ -1,23 +1,77 @@
 """From a document to what the store should hold of it: read, emit, validate. Pure functions, no store in sight.
 
-    document --read--> Study --emit--> triples --gate--> Prepared, or a SourceError
+    document --read--> Study --emit--> triples --gate--> Ready, or a sentence that says what is wrong
 
-Whoever drives the pipeline decides where a record belongs (`loaders.catalogue`) between reading and preparing.
+Each record is prepared under the identity that it claims by itself, so documents can be prepared in any process and in
+any order (`loaders.pool`). Who knows what is stored already decides where a record belongs (`loaders.catalogue`), and
+has the few that belong elsewhere prepared again.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from importlib.metadata import version
+from time import perf_counter
 
-from loaders import gate
+from loaders import gate, readers
+from loaders.catalogue import Catalogue, Identifiers, document_key
+from loaders.documents import Document
 from loaders.emit import Emission, Identity, emit, emit_article, emit_provenance
+from loaders.errors import SourceError
 from loaders.link.concepts import concept_links, emit_concept_links
 from loaders.link.mesh import MeshIndex
-from loaders.record import Article, Study
+from loaders.record import Article, Deleted, Source, Study
 
-__all__ = ["LOADER_VERSION", "Prepared", "loader_version", "prepare"]
+__all__ = [
+    "LOADER_VERSION",
+    "Item",
+    "Prepared",
+    "Ready",
+    "Run",
+    "Seconds",
+    "Taken",
+    "Unchanged",
+    "Unreadable",
+    "loader_version",
+    "prepare",
+    "records",
+    "take",
+]
 
 LOADER_VERSION = version("trialweave")
 """The version of this program."""
+
+_NOBODY = Catalogue()
+
+
+@dataclass(slots=True)
+class Seconds:
+    """Processor time is not split; these are seconds on the clock, summed over all processes of a run."""
+
+    read: float = 0.0
+    emit: float = 0.0
+    gate: float = 0.0
+
+    def add(self, other: "Seconds") -> None:
+        """Add what another process took."""
+        self.read += other.read
+        self.emit += other.emit
+        self.gate += other.gate
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is the same for all documents of a run.
+
+    `loaded_at` is an xsd:dateTime in UTC; None leaves the time out. Texts are linked to the concepts of `index`.
+    `known` are the SHA-256 digests of what is stored already; of those, nothing is prepared.
+    """
+
+    format: str = "auto"
+    version: str = LOADER_VERSION
+    loaded_at: str | None = None
+    index: MeshIndex | None = None
+    known: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +83,42 @@ class Prepared:
     report: gate.Report
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A record, prepared under the identity it claims by itself, and what is needed to see whether that is right."""
+
+    identifiers: Identifiers
+    identity: Identity
+    source: Source
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A record, or a whole document, with this SHA-256 is among those that are known."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What is wrong with a record or a document, a line each thing."""
+
+    messages: tuple[str, ...]
+
+
+Item = Ready | Unchanged | Unreadable | Deleted
+"""What became of one record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a document: one item a record, none for a document of no kind that is known here."""
+
+    items: tuple[Item, ...]
+    seconds: Seconds = field(default_factory=Seconds)
+
+
 def loader_version(index: MeshIndex | None) -> str:
     """Return what is stored with every assertion graph: a document read by another version is read again.
 
@@ -37,24 +127,89 @@ def loader_version(index: MeshIndex | None) -> str:
     return f"{LOADER_VERSION}+mesh.{index.version[:16]}" if index else LOADER_VERSION
 
 
+def take(document: Document, run: Run) -> Taken:
+    """Read, emit and validate the records of a document. Nothing is raised, whatever is in it."""
+    if run.format == "auto" and not document.named and not readers.reader_for(document.data, document.name):
+        return Taken(())
+    digest = sha256(document.data)
+    if digest.digest() in run.known:
+        return Taken((Unchanged(digest.hexdigest()),))
+    seconds = Seconds()
+    items: list[Item] = []
+    found = records(document, run.format)
+    started = perf_counter()
+    for record in found:
+        seconds.read += perf_counter() - started
+        items.append(_item(document.name, record, run, seconds))
+        started = perf_counter()
+    seconds.read += perf_counter() - started
+    return Taken(tuple(items), seconds)
+
+
+def records(document: Document, format: str) -> Iterator[readers.Record | SourceError]:
+    """Yield the records of a document; a reader that fails costs what it has not read yet."""
+    try:
+        yield from readers.read(document.data, document.name, format)
+    except Exception as error:  # A fault in a reader must not cost the other documents of a run.
+        yield SourceError(document.name, f"could not be read ({_named(error)}); please report this")
+
+
 def prepare(
-    record: Study | Article, identity: Identity, loaded_at: str | None = None, index: MeshIndex | None = None
+    record: Study | Article, identity: Identity, run: Run | None = None, seconds: Seconds | None = None
 ) -> Prepared:
     """Emit and validate one record. The gate sees the graph together with its provenance and its links.
 
-    With an index of MeSH, the texts of a study are linked to its concepts.
+    The time it takes is added to `seconds`. Raises ValueError when the record has no source or no identifier.
     """
     if record.source is None:
         raise ValueError("the record has no source, so nothing could be said of where its facts come from")
+    run, seconds = run or Run(), seconds or Seconds()
+    started = perf_counter()
     if isinstance(record, Article):
         emission = emit_article(record, identity)
     else:
         emission = emit(record, identity)
-        if index:
-            emission = _with_concept_links(emission, record, index)
-    provenance = emit_provenance(record.source, emission.graph, emission.study, loader_version(index), loaded_at)
+        if run.index:
+            emission = _with_concept_links(emission, record, run.index)
+    provenance = emit_provenance(record.source, emission.graph, emission.study, run.version, run.loaded_at)
+    emitted = perf_counter()
     report = gate.validate(emission.triples + provenance + emission.links)
+    seconds.emit += emitted - started
+    seconds.gate += perf_counter() - emitted
     return Prepared(emission, provenance, report)
+
+
+def _item(name: str, record: readers.Record | SourceError, run: Run, seconds: Seconds) -> Item:
+    if isinstance(record, SourceError):
+        return Unreadable(tuple(str(record).split("\n")))
+    if isinstance(record, Deleted):
+        return record
+    try:
+        return _ready(record, run, seconds)
+    except Exception as error:  # A fault in the emitter or the gate must cost this record alone.
+        return Unreadable((f"{name}: {_about(record)}could not be prepared ({_named(error)}); please report this",))
+
+
+def _ready(record: Study | Article, run: Run, seconds: Seconds) -> Ready | Unchanged:
+    source = record.source
+    if source is None:
+        raise ValueError("a reader must say which document it read")
+    if bytes.fromhex(source.sha256) in run.known:
+        return Unchanged(source.sha256)
+    source.document = document_key(record)
+    identifiers = Identifiers.of(record)
+    identity = _NOBODY.identify(identifiers).identity
+    return Ready(identifiers, identity, source, prepare(record, identity, run, seconds))
+
+
+def _about(record: Study | Article) -> str:
+    known = Identifiers.of(record)
+    identifier = known.nct or known.pmid or known.doi
+    return f"the record of {identifier} " if identifier else ""
+
+
+def _named(error: Exception) -> str:
+    return f"{error.__class__.__name__}: {error}" if str(error) else error.__class__.__name__
 
 
 def _with_concept_links(emission: Emission, study: Study, index: MeshIndex) -> Emission:

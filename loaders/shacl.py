@@ -1,147 +1,156 @@
 """SHACL validation as the gate needs it: bytes in, findings out, sorted, and the same for the same data.
 
-pySHACL checks the shapes, with everything off that fetches, executes or infers. The queries of the sh:sparql
-constraints run in the engine: rdflib parses a query anew for every node, and took ten times as long over a whole study.
+    triples --engine--> Results of the shapes of one profile --with labels and values--> Findings
+
+Two engines give the same findings, which tests hold them to: `loaders.shacl_fast`, and `loaders.shacl_reference`, which
+is slower and independent of it. Each imports its libraries when it is first used.
 """
 
-import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import pyoxigraph as ox
-from pyshacl import validate
-from rdflib import RDF, RDFS, SH, XSD, Graph, Literal, URIRef, Variable
-from rdflib.query import Result
-from rdflib.term import Node
 
-from loaders.gate import SHAPE, Finding, Severity, short
+from loaders.gate import SHAPE, Engine, Finding, Severity, short
 from loaders.link.identifiers import BASE
-from loaders.terms import ONTOLOGY
+from loaders.terms import ONTOLOGY, PREFIXES
 
-__all__ = ["SHAPES", "findings", "shapes"]
+__all__ = ["SHAPES", "Profile", "Result", "Term", "findings", "shapes"]
 
 SHAPES = Path(__file__).resolve().parent.parent / "shapes"
 
-_SEVERITIES: Mapping[Node, Severity] = {SH.Violation: "Violation", SH.Warning: "Warning", SH.Info: "Info"}
-_RANKS = tuple(_SEVERITIES.values())
+Profile = Literal["extracted", "registry", "union"]
+"""Which rules hold: for facts read from text, for a registry's own fields, or for all sources of a study together."""
+
+Term = ox.NamedNode | ox.Literal
+
+_LABEL = ox.NamedNode(PREFIXES["rdfs"] + "label")
+_RANKS: tuple[Severity, ...] = ("Violation", "Warning", "Info")
+_REGISTRY = "registry.ttl"
 _UNION = "union.ttl"
-_PHASE = URIRef(ONTOLOGY + "phase")
-_PHASE_SET = URIRef(SHAPE + "phaseSet")
+_PHASE = ox.NamedNode(ONTOLOGY + "phase")
+_PHASE_SET = ox.NamedNode(SHAPE + "phaseSet")
 
 
-class _Data(Graph):
-    """The data, as rdflib's terms for the core constraints and in the engine for the queries.
+class Result(NamedTuple):
+    """One sh:ValidationResult, as an engine gives it. `path` is None where it is not a single property."""
 
-    `sources` has the names of the graphs that a statement stands in, where the data name graphs.
+    focus: Term
+    path: ox.NamedNode | None
+    value: Term | None
+    shape: str
+    severity: Severity
+    message: str
+
+
+def findings(data: bytes, profile: Profile, engine: Engine) -> tuple[Finding, ...]:
+    """Validate N-Triples, or for the union the N-Quads of all graphs of a study, with the shapes of a profile.
+
+    Raises SyntaxError or ValueError for what is not RDF, and whatever the engine raises on odd data.
     """
-
-    def __init__(self, data: bytes) -> None:
-        """Read N-Triples or N-Quads with the engine's parser: what it refuses (SyntaxError) could not be stored."""
-        super().__init__(bind_namespaces="none")
-        self.sources: dict[tuple[Node, Node, Node], set[str]] = defaultdict(set)
-        self.engine = ox.Store()
-        for quad in ox.parse(input=data, format=ox.RdfFormat.N_QUADS):
-            subject, predicate, value = map(_without_blank_nodes, quad.triple)
-            self.engine.add(ox.Quad(subject, predicate, value))
-            triple = (_node(subject), _node(predicate), _node(value))
-            self.add(triple)
-            if isinstance(quad.graph_name, ox.NamedNode):
-                self.sources[triple].add(quad.graph_name.value.rpartition("/")[2])
-
-    def query(self, query_object: Any, *args: Any, **_: Any) -> Result:
-        """Answer a constraint's query. Variables are bound beforehand as SHACL demands (section 5.3.1)."""
-        bound: Any = {ox.Variable(name): _engine_term(value) for name, value in args[3].items()}
-        solutions = self.engine.query(query_object, substitutions=bound)
-        assert isinstance(solutions, ox.QuerySolutions)  # pySHACL puts every constraint as a SELECT
-        result = Result("SELECT")
-        result.vars = [Variable(variable.value) for variable in solutions.variables]
-        result.bindings = [_bindings(result.vars, solution) for solution in solutions]
-        return result
-
-
-def _bindings(variables: Iterable[Variable], solution: Iterable[Any]) -> dict[Variable, Any]:
-    pairs = zip(variables, solution, strict=True)
-    return {variable: _node(value) for variable, value in pairs if value is not None}
-
-
-def findings(data: bytes, compare_sources: bool) -> tuple[Finding, ...]:
-    """Validate N-Triples or N-Quads with the shapes for one source, or with those that compare the sources of a study.
-
-    Raises SyntaxError for what is not RDF, and whatever the libraries raise on odd data.
-    """
-    with _quiet():
-        graph = _Data(data)
-        if compare_sources:
-            _add_phase_sets(graph)
-        _, results, text = validate(
-            graph,
-            shacl_graph=shapes(compare_sources),
-            ont_graph=None,
-            inference="none",
-            advanced=False,
-            js=False,
-            do_owl_imports=False,
-            meta_shacl=False,
-            inplace=True,
-        )
-    if not isinstance(results, Graph):
-        raise RuntimeError(text)
-    found = {_finding(results, node, graph, shapes(compare_sources)) for node in results.objects(None, SH.result)}
-    return tuple(sorted(found, key=_order))
+    statements = _Statements(data) if profile == "union" or b"_:" in data else None
+    if statements and profile == "union":
+        statements.add_phase_sets()
+    results = _results(statements.triples() if statements else data, profile, engine)
+    if not results:
+        return ()
+    statements = statements or _Statements(data)
+    labels = _labels(profile)
+    return tuple(sorted({_finding(result, statements, labels) for result in results}, key=_order))
 
 
 @cache
-def shapes(compare_sources: bool) -> Graph:
-    """Return the shapes for one source, or those that compare sources. Parsed once a process."""
-    graph = Graph("SimpleMemory", bind_namespaces="none")  # lookups are all it is for
-    for path in sorted(SHAPES.glob("*.ttl")):
-        if (path.name == _UNION) is compare_sources:
-            graph.parse(path, format="turtle")
-    return graph
+def shapes(profile: Profile) -> bytes:
+    """Return the shapes of a profile as N-Triples. Read once a process."""
+    paths = (path for path in sorted(SHAPES.glob("*.ttl")) if path.name != _REGISTRY)
+    triples = [triple for path in paths if (path.name == _UNION) is (profile == "union") for triple in _turtle(path)]
+    if profile == "registry":
+        changes = _turtle(SHAPES / _REGISTRY)
+        changed = {(triple.subject, triple.predicate) for triple in changes}
+        triples = [triple for triple in triples if (triple.subject, triple.predicate) not in changed] + changes
+    return _n_triples(triples)
 
 
-def _add_phase_sets(data: _Data) -> None:
-    """State each source's phases of a study as one value: PHASE1 and PHASE2 from one source are one phase, 1/2."""
-    phases: dict[tuple[Node, str], set[str]] = defaultdict(set)
-    for triple in data.triples((None, _PHASE, None)):
-        for source in data.sources.get(triple, ()):
-            phases[triple[0], source].add(short(str(triple[2])))
-    for (study, source), codes in phases.items():
-        triple = (study, _PHASE_SET, Literal(" and ".join(sorted(codes))))
-        data.add(triple)
-        data.sources[triple].add(source)
+@cache
+def _labels(profile: Profile) -> dict[str, str]:
+    triples = (quad.triple for quad in ox.parse(shapes(profile), format=ox.RdfFormat.N_TRIPLES))
+    return {_iri(triple.subject): triple.object.value for triple in triples if triple.predicate == _LABEL}
 
 
-def _finding(results: Graph, node: Node, data: _Data, rules: Graph) -> Finding:
-    """Return one sh:ValidationResult as a Finding."""
-    focus, shape, severity, path = (
-        results.value(node, predicate) or RDF.nil
-        for predicate in (SH.focusNode, SH.sourceShape, SH.resultSeverity, SH.resultPath)
-    )
+def _turtle(path: Path) -> list[ox.Triple]:
+    return [quad.triple for quad in ox.parse(path=path, format=ox.RdfFormat.TURTLE)]
+
+
+def _n_triples(triples: Iterable[ox.Triple]) -> bytes:
+    return ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES) or b""
+
+
+def _results(triples: bytes, profile: Profile, engine: Engine) -> Sequence[Result]:
+    if engine == "pyshacl":
+        from loaders import shacl_reference
+
+        return shacl_reference.results(triples, profile)
+    from loaders import shacl_fast
+
+    return shacl_fast.results(triples, profile)
+
+
+class _Statements:
+    """The data, for what the engines leave out: the values of a property, and which graphs state them."""
+
+    def __init__(self, data: bytes) -> None:
+        """Read N-Triples or N-Quads. A blank node gets an IRI, so that a report can name it (RDF 1.1, section 3.5)."""
+        self.graphs: dict[ox.Triple, set[str]] = defaultdict(set)
+        self.values: dict[tuple[str, str], set[Any]] = defaultdict(set)
+        for quad in ox.parse(data, format=ox.RdfFormat.N_QUADS):
+            triple = ox.Triple(_named(quad.subject), quad.predicate, _named(quad.object))
+            name = quad.graph_name
+            self.add(triple, {name.value.rpartition("/")[2]} if isinstance(name, ox.NamedNode) else ())
+
+    def add(self, triple: ox.Triple, graphs: Collection[str]) -> None:
+        """Add a statement, and the names of graphs it stands in."""
+        self.graphs[triple].update(graphs)
+        self.values[_iri(triple.subject), triple.predicate.value].add(triple.object)
+
+    def triples(self) -> bytes:
+        """Return all statements as N-Triples."""
+        return _n_triples(self.graphs)
+
+    def add_phase_sets(self) -> None:
+        """State each source's phases of a study as one value: PHASE1 and PHASE2 from one source are one phase, 1/2."""
+        phases: dict[tuple[Any, str], set[str]] = defaultdict(set)
+        for triple, graphs in self.graphs.items():
+            if triple.predicate == _PHASE:
+                for graph in graphs:
+                    phases[triple.subject, graph].add(short(_text(triple.object)))
+        for (study, graph), codes in phases.items():
+            self.add(ox.Triple(study, _PHASE_SET, ox.Literal(" and ".join(sorted(codes)))), {graph})
+
+
+def _finding(result: Result, statements: _Statements, labels: dict[str, str]) -> Finding:
+    focus: Any = result.focus
+    path = result.path
     # A result about how many values there are has none itself: show them all.
-    values = set(results.objects(node, SH.value)) - {focus} or set(data.objects(focus, path))
-    terms = {str(_engine_term(value)): _said(value, data.sources.get((focus, path, value), ())) for value in values}
+    values: set[Any] = {result.value} - {None, focus}
+    if not values and path:
+        values = statements.values.get((focus.value, path.value), set())
+    said = {}
+    for value in values:
+        graphs = statements.graphs.get(ox.Triple(focus, path, value), ()) if _iri(focus) and path else ()
+        said[str(value)] = f"{short(_text(value))} ({', '.join(sorted(graphs))})" if graphs else short(_text(value))
     return Finding(
-        focus=str(focus),
-        path=_path(path),
-        value="; ".join(said for _, said in sorted(terms.items())) or None,
-        shape=str(shape),
-        rule=str(rules.value(shape, RDFS.label)),
-        severity=_SEVERITIES[severity],
-        message=" ".join(sorted(str(message) for message in results.objects(node, SH.resultMessage))),
-        terms=tuple(sorted(terms)),
+        focus=focus.value,
+        path=(_PHASE if path == _PHASE_SET else path).value if path else None,
+        value="; ".join(said[term] for term in sorted(said)) or None,
+        shape=result.shape,
+        rule=labels[result.shape],
+        severity=result.severity,
+        message=result.message,
+        terms=tuple(sorted(said)),
     )
-
-
-def _path(path: Node) -> str | None:
-    """Return the property a result is about, when it is a single one."""
-    if path == RDF.nil or not isinstance(path, URIRef):
-        return None
-    return str(_PHASE if path == _PHASE_SET else path)
 
 
 def _order(finding: Finding) -> tuple[object, ...]:
@@ -149,42 +158,13 @@ def _order(finding: Finding) -> tuple[object, ...]:
     return (finding.focus, rank, finding.shape, finding.path or "", finding.terms, finding.message)
 
 
-def _said(value: Node, sources: Iterable[str]) -> str:
-    said = short(str(value))
-    return f"{said} ({', '.join(sorted(sources))})" if sources else said
-
-
-def _without_blank_nodes(term: Any) -> Any:
-    """Return a term, and an IRI for a blank node, so that a report can name it (RDF 1.1, section 3.5)."""
+def _named(term: Any) -> Any:
     return ox.NamedNode(f"{BASE}.well-known/genid/{term.value}") if isinstance(term, ox.BlankNode) else term
 
 
-def _node(term: Any) -> Node:
-    """Return an engine term as rdflib's. Lexical forms stay as they stand, for the report shows them."""
-    if isinstance(term, ox.NamedNode):
-        return URIRef(term.value)
-    if term.language:
-        return Literal(term.value, lang=term.language)
-    datatype = URIRef(term.datatype.value)
-    return Literal(term.value, datatype=None if datatype == XSD.string else datatype, normalize=False)
+def _iri(term: Any) -> str:
+    return term.value if isinstance(term, ox.NamedNode) else ""
 
 
-def _engine_term(node: Any) -> ox.NamedNode | ox.Literal:
-    """Return an rdflib term as the engine's, which also writes it in N-Triples syntax."""
-    if not isinstance(node, Literal):
-        return ox.NamedNode(str(node))
-    if node.language:
-        return ox.Literal(str(node), language=node.language)
-    return ox.Literal(str(node), datatype=ox.NamedNode(str(node.datatype)) if node.datatype else None)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep rdflib from logging each ill-typed literal with a traceback: the shapes report them in plain words."""
-    logger = logging.getLogger("rdflib.term")
-    before = logger.disabled
-    logger.disabled = True
-    try:
-        yield
-    finally:
-        logger.disabled = before
+def _text(term: Any) -> str:
+    return str(term.value)

@@ -5,11 +5,13 @@ understood. What a command needs is imported when it runs: `query` must not wait
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,6 +58,9 @@ def load(
         typer.Option("--query", help="Fetch what a search finds: 'cond=asthma&intr=x' or 'pubmed=asthma[mh]'."),
     ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Fetch again what was fetched before.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes that read documents; as many as cores if left out.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Load documents: read, validate, store, publish. What is turned away costs nothing else."""
@@ -65,7 +70,7 @@ def load(
         raise typer.BadParameter("Missing argument: name something to load, or give a --query", param_hint="SOURCES")
     if format in VOCABULARIES:
         raise typer.Exit(0 if _load_vocabulary(sources or [], _data(data), as_json=as_json) else 1)
-    complete = _load(sources or [], _data(data), format, query or [], refresh=refresh, as_json=as_json)
+    complete = _load(sources or [], _data(data), format, query or [], jobs=jobs, refresh=refresh, as_json=as_json)
     raise typer.Exit(0 if complete else 1)
 
 
@@ -172,13 +177,21 @@ def discrepancies(
 @cli.command()
 def export(
     data: Data = None,
-    format: Annotated[str, typer.Option("--format", help="nq, trig, ttl, nt, rdf or jsonld.")] = "nq",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output if left out.")] = None,
+    format: Annotated[
+        str, typer.Option("--format", help="nq, trig, ttl, nt, rdf or jsonld; parquet or csv for tables.")
+    ] = "nq",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file, or a folder for tables; else standard output.")
+    ] = None,
 ) -> None:
-    """Write everything that is published, named graphs kept where the format has them."""
+    """Write everything that is published, named graphs kept where the format has them; or as tables, in a folder."""
     from app.cli.ask import graph_media_type
     from app.store.embedded import EmbeddedReader
+    from app.tables.export import FORMATS
 
+    if format in FORMATS:
+        _export_tables(_data(data), output, format)
+        return
     media_type = graph_media_type(format)
     with EmbeddedReader(_data(data)) as reader:
         if output is None:
@@ -286,12 +299,30 @@ def _data(given: Path | None) -> Path:
     return given if given is not None else Settings().data
 
 
+def _export_tables(data: Path, folder: Path | None, format: str) -> None:
+    """Write tables into a folder and say how many rows. A terminal sees how far it has come."""
+    from app.store.embedded import EmbeddedReader
+    from app.tables.export import export_tables
+
+    if folder is None:
+        raise typer.BadParameter("Missing option: name the folder for the tables", param_hint="-o")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} rows"))
+    with (
+        EmbeddedReader(data) as reader,
+        Progress(*columns, TimeElapsedColumn(), console=talk, transient=True, disable=not talk.is_terminal) as bar,
+    ):
+        task = bar.add_task("Writing tables", total=None)
+        rows = export_tables(reader, folder, format, lambda written: bar.update(task, completed=written))
+    talk.print(f"{len(rows)} tables, {sum(rows.values()):,} rows of generation {reader.generation} in {folder}.")
+
+
 def _load(
     sources: list[str],
     data: Path,
     format: str,
     queries: Sequence[str] = (),
     *,
+    jobs: int | None = None,
     refresh: bool = False,
     as_json: bool = False,
 ) -> bool:
@@ -302,13 +333,20 @@ def _load(
 
     if format not in ("auto", *FORMATS):
         raise typer.BadParameter(f"'{format}' is none of auto, {', '.join(FORMATS)}", param_hint="--format")
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed} documents"))
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.fields[rate]}"))
     with Progress(*columns, TimeElapsedColumn(), console=talk, transient=True, disable=not talk.is_terminal) as bar:
-        task = bar.add_task("Loading", total=None)
+        task = bar.add_task("Loading", total=None, rate="")
+        triples, started = 0, perf_counter()
 
         def report(outcome: Outcome) -> None:
+            nonlocal triples
+            triples += outcome.triples
             bar.update(task, advance=1, description="Loading")
-            style = "red" if outcome.status in {"quarantined", "unreadable"} else "yellow"
+            if not bar.disable:
+                done, seconds = bar.tasks[task].completed, perf_counter() - started
+                rate = f"{done:,.0f} records, {done / seconds:,.0f} a second; {triples / seconds:,.0f} triples a second"
+                bar.update(task, rate=rate)
+            style = "red" if outcome.problem else "yellow"
             for message in outcome.messages:
                 talk.print(message, style=style, markup=False)
 
@@ -316,7 +354,7 @@ def _load(
             bar.update(task, description=escape(said))
 
         found = _found(sources, queries, data, refresh=refresh, progress=fetching)
-        summary = load_into(data, found, format, report)
+        summary = load_into(data, found, format, report, jobs or os.cpu_count() or 1)
     print(json.dumps(asdict(summary), indent=2, ensure_ascii=False) if as_json else summary.line())
     return summary.complete
 

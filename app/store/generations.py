@@ -52,6 +52,8 @@ def engine_errors(doing: str) -> Iterator[None]:
     """
     try:
         yield
+    except BrokenPipeError:
+        raise  # Whoever reads our output has gone, which is no failure of the store.
     except OSError as error:
         text = str(error)
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _FULL.search(text):

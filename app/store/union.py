@@ -5,6 +5,7 @@ it then finds a triple once for each graph it stands in, and so miscounts (oxigr
 query names several graphs with FROM. So the unnamed graph is the union, as a set, and several graphs are merged first.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import cast
@@ -13,7 +14,18 @@ import pyoxigraph as ox
 
 from app.errors import BadRequest
 
-__all__ = ["MERGED", "UNNAMED", "align", "count_named", "has_blank_node", "merge", "named_quads", "stray", "with_union"]
+__all__ = [
+    "MERGED",
+    "UNNAMED",
+    "align",
+    "count_named",
+    "has_blank_node",
+    "merge",
+    "named_quads",
+    "stray",
+    "with_union",
+    "without_graphs",
+]
 
 UNNAMED = ox.DefaultGraph()
 """The graph that holds the union. It belongs to the store: nobody else writes there."""
@@ -23,6 +35,14 @@ MERGED = 500_000
 
 _STRAYS = "WHERE { ?s ?p ?o FILTER NOT EXISTS { GRAPH ?g { ?s ?p ?o } } }"
 _MISSING = "WHERE { GRAPH ?g { ?s ?p ?o } FILTER NOT EXISTS { ?s ?p ?o } }"
+
+_GRAPH = re.compile(rb' <[^<>"\s]+> \.\n')
+# What could be a blank node or a comment, or stand in the text of a literal. Together they are searched much slower.
+_DOUBTFUL = (re.compile(rb"_:"), re.compile(rb"\.[ \t]*#"))
+_PLAIN_LINE = re.compile(
+    rb"<[^<>\s]*> <[^<>\s]*> (?:<[^<>\s]*>|"
+    rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"(?:\^\^<[^<>\s]*>|@[A-Za-z0-9-]+)?) <[^<>\s]+> \.'
+)
 
 
 def align(store: ox.Store) -> None:
@@ -45,6 +65,20 @@ def with_union(quads: Iterable[ox.Quad]) -> Iterator[ox.Quad]:
             raise BadRequest(f"{quad.triple} has a blank node; give it an IRI. Nothing was loaded.")
         yield quad
         yield ox.Quad(*quad.triple)
+
+
+def without_graphs(lines: bytes) -> bytes | None:
+    """Return whole lines of N-Quads as N-Triples, for the unnamed graph, or None where that takes a parser.
+
+    None says no more than that the lines are not plainly quads of named graphs without blank nodes, written with one
+    space between terms. The engine's parser is still to be shown the result: here only the ends of lines are looked at.
+    """
+    for doubtful in chain.from_iterable(pattern.finditer(lines) for pattern in _DOUBTFUL):
+        start = lines.rfind(b"\n", 0, doubtful.start()) + 1
+        if not _PLAIN_LINE.fullmatch(lines, start, lines.find(b"\n", start)):
+            return None
+    triples, cut = _GRAPH.subn(b" .\n", lines)
+    return triples if cut == lines.count(b"\n") and lines.endswith(b"\n") else None
 
 
 def has_blank_node(triple: ox.Triple) -> bool:

@@ -4,6 +4,8 @@ from decimal import Decimal
 
 from loaders import record as r
 from loaders.emit import Emission, Identity, emit, emit_provenance
+from loaders.link.concepts import ConceptLink, emit_concept_links
+from loaders.link.mesh import Link
 
 __all__ = ["LABEL", "emitted", "sound_study", "triples"]
 
@@ -75,6 +77,7 @@ def _outcomes() -> list[r.Outcome]:
             scale_max=Decimal(48),
             time_frame="Month 4",
             is_safety=False,
+            reporting_status="POSTED",
         ),
         r.Outcome(name="burns", label="Sunburn", type="SECONDARY", domain="SAFETY", is_safety=True),
     ]
@@ -118,6 +121,7 @@ def _results(study: r.Study) -> None:
             ci_upper=Decimal("32.1"),
             time_offset="P4M",
             time_anchor="BASELINE",
+            time_method="RULE",
             reporting="FULL",
             evidence=_evidence(),
         ),
@@ -169,6 +173,7 @@ def _comparisons(study: r.Study) -> None:
             p_value_text="p < 0.001",
             direction="FAVOURS_COMPARED",
             significance="SIGNIFICANT",
+            hypothesis_type="SUPERIORITY",
             evidence=_evidence(),
         ),
         r.EffectEstimate(
@@ -208,6 +213,34 @@ def _comparisons(study: r.Study) -> None:
     ]
 
 
+def _what_registries_say(study: r.Study) -> None:
+    study.last_known_status = "COMPLETED"
+    study.expanded_access_status = "AVAILABLE"
+    study.expanded_access_types = ["INDIVIDUAL", "TREATMENT"]
+    study.start_date_type = study.primary_completion_date_type = study.completion_date_type = "ACTUAL"
+    study.responsible_party_type = "SPONSOR"
+    study.who_masked = ["PARTICIPANT", "INVESTIGATOR"]
+    study.biospecimen_retention = "NONE_RETAINED"
+    study.sex = "ALL"
+    study.standard_ages = ["ADULT", "OLDER_ADULT"]
+    study.sampling_method = "PROBABILITY_SAMPLE"
+    study.ipd_sharing = "YES"
+    study.ipd_info_types = ["SAP", "ICF"]
+    study.restriction_type = "GT60"
+    study.secondary_ids = [r.Identifier(value="2008-001234-56", type="EUDRACT_NUMBER")]
+    study.officials = [r.Person(label="Ada Example", role="STUDY_CHAIR")]
+    study.registry = r.RegistryRecord(
+        first_posted="2018-01-15",
+        first_posted_type="ACTUAL",
+        results_first_posted_type="ESTIMATED",
+        delay_certificate_posted_type="ACTUAL",
+        last_update_posted_type="ACTUAL",
+        first_mcp_posted_type="ACTUAL",
+        unposted_events=[r.RegistryEvent(unposted_type="RELEASE", date="2020-01-02")],
+        violation_events=[r.RegistryEvent(violation_type="CORRECTION_CONFIRMED", date="2021-01-02")],
+    )
+
+
 def sound_study() -> r.Study:
     """Return a new copy of the study: tests change it."""
     study = r.Study(
@@ -244,24 +277,44 @@ def sound_study() -> r.Study:
         outcomes=_outcomes(),
         baseline_variables=[r.BaselineVariable(name="age", label="Age")],
         adverse_events=[
-            r.AdverseEvent(name="fever", term="Fever", serious=False, treatment_related=False, severity="MILD")
+            r.AdverseEvent(
+                name="fever",
+                term="Fever",
+                serious=False,
+                treatment_related=False,
+                severity="MILD",
+                assessment_type="SYSTEMATIC_ASSESSMENT",
+            )
         ],
-        sites=[r.Site(facility="Sample Hospital", city="Sampleton", country="Exampleland")],
-        criteria=[r.Criterion(kind="INCLUSION", text="Adults"), r.Criterion(kind="EXCLUSION", text="Owls")],
+        sites=[r.Site(facility="Sample Hospital", city="Sampleton", country="Exampleland", status="COMPLETED")],
+        criteria=[
+            r.Criterion(kind="INCLUSION", text="Adults", method="RULE"),
+            r.Criterion(kind="EXCLUSION", text="Owls"),
+        ],
         links=[r.StudyLink(target="NCT00000002", confidence=Decimal("0.9"), reason="Same sponsor and size")],
         source=r.Source(kind="CURATED", name="sunshine.yaml", sha256="c" * 64, version_date="2021-01-15"),
     )
     _results(study)
     _comparisons(study)
+    _what_registries_say(study)
     return study
 
 
 def emitted(study: r.Study, identity: Identity | None = None) -> tuple[Emission, bytes]:
-    """Return a study's emission, and all its triples as the gate wants them: graph, provenance and links."""
+    """Return a study's emission, and all its triples as the gate wants them: graph, provenance and links.
+
+    The label of an intervention is linked to each of its concepts, as if it had been looked up in MeSH.
+    """
     assert study.source is not None
     emission = emit(study, identity)
     provenance = emit_provenance(study.source, emission.graph, emission.study, "0.1.0", "2021-02-01T00:00:00Z")
-    return emission, emission.triples + provenance + emission.links
+    found = [
+        ConceptLink("INTERVENTION", part.label, Link(concept, "EXACT", Decimal(1)), ("intervention", part.name))
+        for part in study.interventions
+        for concept in part.concepts
+    ]
+    concepts, _ = emit_concept_links(found, emission.study, emission.graph)
+    return emission, emission.triples + provenance + emission.links + concepts
 
 
 def triples(study: r.Study) -> bytes:

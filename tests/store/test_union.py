@@ -13,7 +13,7 @@ from app.store.base import Change, Query, ReplaceGraph, ReplaceSubjects
 from app.store.embedded import EmbeddedReader, EmbeddedStore
 from app.store.evaluation import GRAPH_TYPES, evaluate
 from app.store.quarantine import Quarantine, Rejected
-from app.store.union import named_quads
+from app.store.union import named_quads, without_graphs
 from tests.store.conftest import Publish, graph
 
 EX = "http://example.org/"
@@ -82,6 +82,29 @@ def test_a_bulk_load_of_shared_facts_counts_them_once(data: Path, tmp_path: Path
         assert numbers(store) == RIGHT
         store.apply([graph(name) for name in "aghi"])
         assert numbers(store)["triples"] == "0"
+
+
+IRI, PLAIN = f"<{EX}x>", f'<{EX}x> <{EX}p> "a _:b . # c \\\\" <{EX}g> .\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "triple"),
+    [
+        (PLAIN, PLAIN.replace(f" <{EX}g>", "")),
+        (f'{IRI} {IRI} "a \\" <{EX}o> ."@en-GB <{EX}g> .\n', f'{IRI} {IRI} "a \\" <{EX}o> ."@en-GB .\n'),
+        (f"{IRI} {IRI} {IRI} .\n", f"{IRI} {IRI} .\n"),  # which no parser takes
+        (f'{IRI} {IRI} "no graph" .\n', None),
+        (f"{IRI} {IRI} {IRI} . # <{EX}g> .\n", None),
+        (f"{IRI} {IRI} _:b <{EX}g> .\n", None),
+        (f"{IRI} {IRI} {IRI} _:g .\n", None),
+        (f"{IRI} {IRI} {IRI} <{EX}g>.\n", None),
+        (f"{IRI} {IRI} {IRI} <{EX}g> .", None),
+    ],
+)
+def test_a_graph_is_cut_off_its_line_only_where_that_is_plain(line: str, triple: str | None) -> None:
+    assert without_graphs(line.encode()) == (None if triple is None else triple.encode())
+    wanted = None if triple is None else (PLAIN.replace(f" <{EX}g>", "") + triple).encode()
+    assert without_graphs((PLAIN + line).encode()) == wanted
 
 
 def test_graphs_that_share_facts_are_counted_and_written_out_as_they_are(data: Path, publish: Publish) -> None:

@@ -131,9 +131,7 @@ def _one(record: Any, digest: str | None, name: str) -> Study | SourceError:
 
 
 def _lines(lines: list[bytes], name: str) -> Iterator[Study | SourceError]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in enumerate(filter(bytes.strip, lines), 1):
         where = f"{name}, record {number}"
         try:
             record = orjson.loads(line)

@@ -1,7 +1,7 @@
 """The fields of a registry record: what kind of value each has, and what becomes of it.
 
 `fields.txt` is the one list. The reader takes the shape of a record from it (`schema`), and the documentation is made
-of it: `python -m loaders.readers.clinicaltrials.fields > docs/clinicaltrials-fields.md`.
+of it: `python -m loaders.readers.clinicaltrials > docs/clinicaltrials-fields.md`.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ the next: `tw:hasSite / tw:city` is the city of a site of the study. `[]` marks 
 vocabularies, whose values are `twv:{vocabulary}-{code}`; a code that a vocabulary does not list is kept as text under
 the property's name with `Text` behind it, and a warning is given.
 
-This file is made by `python -m loaders.readers.clinicaltrials.fields`.
+This file is made by `python -m loaders.readers.clinicaltrials`.
 """
 
 
@@ -64,7 +64,7 @@ def document() -> str:
     parts = [
         _INTRODUCTION,
         f"{len(fields()) - len(left_out)} fields are loaded, {len(left_out)} are not: "
-        "people to call or write to, and the menus of the registry's own site.\n",
+        "people to call or write to, and the menus of the registry's own site.",
     ]
     for module, rows in groupby(fields(), key=lambda field: field.module):
         parts.append(f"\n## {module.replace('[]', '') or 'top level'}\n\n{_table(rows)}")
@@ -77,7 +77,3 @@ def _table(rows: Iterable[Field]) -> str:
         meaning = f"not loaded: {field.reason}" if field.reason else f"`{field.terms}`"
         lines.append(f"| `{field.path}` | {field.kind} | {meaning} |")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(document())

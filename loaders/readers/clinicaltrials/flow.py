@@ -20,9 +20,8 @@ def flow(study: Study, record: Json, warnings: list[str]) -> None:
     groups = cohorts(module.get("groups", ()), "FLOW_GROUP", _SCOPE)
     study.cohorts += groups
     ids = {group.source_group_id for group in groups}
-    periods = module.get("periods", [])
-    order = {id(period): number for number, period in enumerate(periods, 1)}
-    for name, period in named(periods, lambda each: digest(each.get("title"))):
+    periods = named(module.get("periods", []), lambda each: digest(each.get("title")))
+    for number, (name, period) in enumerate(periods, 1):
         for result in (*_milestones(name, period), *_drop_outs(name, period)):
             if result.cohort.removeprefix(f"{_SCOPE}-") not in ids:
                 warnings.append(f"a result of the participant flow is for the unknown group '{result.cohort}'")
@@ -31,7 +30,7 @@ def flow(study: Study, record: Json, warnings: list[str]) -> None:
                 if result.value_text:
                     warnings.append(f"'{result.value_text[:60]}' of the participant flow is no number")
                 result.missing_reason = "OTHER"
-            result.period, result.period_number = period.get("title"), order[id(period)]
+            result.period, result.period_number = period.get("title"), number
             study.flow_results.append(result)
 
 

@@ -65,7 +65,7 @@ class Cells(Generic[R]):
             if offset:
                 make = partial(make, time_offset=offset, time_text=title, time_method="RULE")
             for column, category in named(each.get("categories", []), _title):
-                where = f"-{row}-{column}" if row or column else ""
+                where = (f"-r{row}" if row else "") + (f"-c{column}" if column else "")
                 yield from self._cells(category, make, where, inner)
 
     def _cells(self, category: Json, make: Callable[..., R], where: str, inner: Mapping[str, int]) -> Iterator[R]:

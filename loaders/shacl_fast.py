@@ -1,0 +1,55 @@
+"""The gate's usual engine: pyshifty, which checks a study's triples in milliseconds and reports as SHACL demands.
+
+It differs from the W3C's suite in and-001, nodeKind-001, or-datatypes-001 and uniqueLang-002. Where the shapes come
+near such a construct, tests compare what it finds in planted faults with what pySHACL finds.
+"""
+
+from collections import defaultdict
+from functools import cache
+from typing import Any
+
+import pyoxigraph as ox
+
+# The package's own functions of that name go by way of rdflib; these take and give bytes.
+from shifty._shifty import PreparedValidator
+
+from loaders.shacl import Profile, Result, shapes
+
+__all__ = ["results"]
+
+_SH = "http://www.w3.org/ns/shacl#"
+
+
+def results(triples: bytes, profile: Profile) -> list[Result]:
+    """Return what the shapes of a profile say about N-Triples. Raises ValueError for what is not RDF."""
+    outcome = _validator(profile).validate_w3c(
+        data=triples,
+        data_format="ntriples",
+        graph_mode="data",
+        run_infer=False,
+        sort_results=False,
+        on_unsupported="error",
+    )
+    if outcome.conforms:
+        return []
+    nodes: dict[Any, dict[str, Any]] = defaultdict(dict)
+    for quad in ox.parse(outcome.report_turtle, format=ox.RdfFormat.TURTLE):
+        nodes[quad.subject][quad.predicate.value.removeprefix(_SH)] = quad.object
+    return [_result(node) for node in nodes.values() if "sourceShape" in node]
+
+
+@cache
+def _validator(profile: Profile) -> PreparedValidator:
+    return PreparedValidator(shapes=shapes(profile), shapes_format="ntriples")
+
+
+def _result(node: dict[str, Any]) -> Result:
+    path = node.get("resultPath")
+    return Result(
+        focus=node["focusNode"],
+        path=path if isinstance(path, ox.NamedNode) else None,
+        value=node.get("value"),
+        shape=node["sourceShape"].value,
+        severity=node["resultSeverity"].value.removeprefix(_SH),
+        message=node["resultMessage"].value,
+    )

@@ -1,0 +1,57 @@
+"""The spool: whatever is collected arrives, the last version of each graph, in one go or in many."""
+
+from pathlib import Path
+
+import pytest
+
+from app.store import spool
+from app.store.base import ReplaceGraph
+from app.store.embedded import EmbeddedStore
+from app.store.spool import Spool
+from tests.store.conftest import graph
+
+EX = "http://example.org/"
+ALL = "SELECT ?g ?o { GRAPH ?g { ?s ?p ?o } } ORDER BY ?g ?o"
+
+
+def quads(name: str, *facts: str) -> bytes:
+    return graph(name, *facts).triples.replace(b" .\n", f" <{EX}{name}> .\n".encode())
+
+
+def content(store: EmbeddedStore) -> list[str]:
+    return [f"{row['g'].removeprefix(EX)} {row['o']}" for row in store.rows(ALL)]
+
+
+@pytest.mark.parametrize("size", [1, 150, 10_000])
+def test_new_graphs_and_changes_arrive(data: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(spool, "SPOOLED_BYTES", size)
+    monkeypatch.setattr(spool, "CHANGED_BYTES", size)
+    with EmbeddedStore(data) as store, Spool(store, store.data.writer) as spooled:
+        store.apply([graph("old", 'a says "before"')])
+        for number in range(5):
+            spooled.add(f"{EX}g{number}", quads(f"g{number}", f'a says "{number}"'))
+            spooled.change([graph("old", f'a says "{number}"')])
+        spooled.flush()
+        assert spooled.changed
+        assert content(store) == ["g0 0", "g1 1", "g2 2", "g3 3", "g4 4", "old 4"]
+        assert len(list(store.rows("SELECT ?o { ?s ?p ?o }"))) == 5, "the union has what two graphs say once"
+
+
+def test_a_graph_that_is_spooled_twice_has_its_last_version(data: Path) -> None:
+    with EmbeddedStore(data) as store, Spool(store, store.data.writer) as spooled:
+        spooled.add(f"{EX}g", quads("g", 'a says "a long text that is to go"', 'b says "x"'))
+        spooled.add(f"{EX}h", quads("h", 'a says "stays"'))
+        spooled.add(f"{EX}g", quads("g", 'a says "short"'))
+        assert spooled.holds(f"{EX}g") and content(store) == []
+        spooled.flush()
+        assert not spooled.holds(f"{EX}g") and content(store) == ["g short", "h stays"]
+
+
+def test_nothing_spooled_changes_nothing(data: Path) -> None:
+    with EmbeddedStore(data) as store:
+        with Spool(store, store.data.writer) as spooled:
+            spooled.change([ReplaceGraph(f"{EX}g", b"")])
+            assert spooled.changes(f"{EX}g")
+            spooled.flush()
+            assert not spooled.changed and not spooled.changes(f"{EX}g")
+        assert not list(store.data.writer.glob("spool*"))
