@@ -119,11 +119,16 @@ def test_a_killed_load_leaves_the_last_generation_and_no_process(tmp_path: Path)
     load(tmp_path / "data", [lines(record(1))])
     before = everything(tmp_path / "data")
     (tmp_path / "many").mkdir()
-    for number in range(2, 1_500):
+    for number in range(2, 100):
         (tmp_path / "many" / f"{number}.json").write_bytes(record(number))
-    script = f"from app.intake import load; from loaders.documents import documents; import pathlib;\
-load(pathlib.Path({str(tmp_path / 'data')!r}), documents([{str(tmp_path / 'many')!r}]), jobs=2, \
-progress=lambda o: print(o.status, flush=True))"
+    script = f"""if True:
+        import pathlib
+        from app.intake import load
+        from loaders import documents, pool
+        pool.BATCH_BYTES = 1
+        found = documents.documents([{str(tmp_path / "many")!r}])
+        load(pathlib.Path({str(tmp_path / "data")!r}), found, jobs=2, progress=lambda o: print(o.status, flush=True))
+    """
     child = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE)
     assert child.stdout and child.stdout.readline().strip() == b"loaded"
     os.kill(child.pid, signal.SIGKILL)
