@@ -3,7 +3,6 @@
 import io
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
@@ -215,6 +214,8 @@ class EmbeddedStore:
     def _load_side_by_side(self, quads: Sequence[Path], union: Path) -> None:
         """Load files of quads while the triples of their union are loaded: the engine uses one core for each."""
         inputs = [*((file, ox.RdfFormat.N_QUADS) for file in quads), (union, ox.RdfFormat.N_TRIPLES)]
+        from concurrent.futures import ThreadPoolExecutor  # brings logging, which no query worker needs
+
         with ThreadPoolExecutor(2) as threads:
             loads = [threads.submit(self._store.bulk_load, path=str(path), format=form) for path, form in inputs]
         for load in loads:

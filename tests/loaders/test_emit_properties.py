@@ -23,7 +23,7 @@ few_examples = settings(examples, max_examples=15)
 
 # In these lists the order carries meaning: authors as printed, sections as they stand, the first publication is the one
 # that a study is known by.
-ORDERED = {"creators", "sections", "publications"}
+ORDERED = {"authors", "creators", "sections", "publications"}
 
 
 def shuffled(part: Any, draw: st.DrawFn) -> Any:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from loaders import record as r
 from loaders.emit import Emission, Identity, emit, emit_provenance
+from loaders.link.cohorts import CohortMapping, emit_cohort_mappings
 from loaders.link.concepts import ConceptLink, emit_concept_links
 from loaders.link.mesh import Link
 
@@ -303,7 +304,8 @@ def sound_study() -> r.Study:
 def emitted(study: r.Study, identity: Identity | None = None) -> tuple[Emission, bytes]:
     """Return a study's emission, and all its triples as the gate wants them: graph, provenance and links.
 
-    The label of an intervention is linked to each of its concepts, as if it had been looked up in MeSH.
+    The label of an intervention is linked to each of its concepts, as if it had been looked up in MeSH, and a group is
+    mapped to an arm, as if it were one that a registry reports results for.
     """
     assert study.source is not None
     emission = emit(study, identity)
@@ -314,7 +316,13 @@ def emitted(study: r.Study, identity: Identity | None = None) -> tuple[Emission,
         for concept in part.concepts
     ]
     concepts, _ = emit_concept_links(found, emission.study, emission.graph)
-    return emission, emission.triples + provenance + emission.links + concepts
+    mapped = [
+        CohortMapping(group="responders", arm="sun", method="SAME_TITLE")
+        for cohort in study.cohorts
+        if cohort.name == "responders"
+    ]
+    mappings, _ = emit_cohort_mappings(mapped, emission.study, emission.graph)
+    return emission, emission.triples + provenance + emission.links + concepts + mappings
 
 
 def triples(study: r.Study) -> bytes:

@@ -26,6 +26,7 @@ TURTLE = "".join(f"@prefix {name}: <{iri}> .\n" for name, iri in PREFIXES.items(
 )
 
 # A link is named by a digest of what it says.
+COHORT_MAPPING = next(iter(re.findall(rf"{STUDY}/cohort-mapping/\w+", triples(sound_study()).decode())))
 CONCEPT_LINK = next(iter(re.findall(rf"{STUDY}/concept/\w+", triples(sound_study()).decode())))
 
 # What is wrong, in the record: attributes with their values, and the shapes that must speak.
@@ -242,6 +243,10 @@ FAULTS_OF_GRAPHS: list[tuple[str, str, str]] = [
     ("tw:textKind", "", "TextKind"),
     ("tw:matchMethod", "", "MatchMethod"),
     (f"<{CONCEPT_LINK}> tw:confidence", "", "ConceptLinkConfidence"),
+    ("tw:sourceCohort", "", "CohortMappingGroup"),
+    ("tw:mapsToCohort", "", "CohortMappingArm"),
+    ("tw:cohortMappingMethod", "", "CohortMappingMethod"),
+    (f"<{COHORT_MAPPING}> tw:confidence", "", "CohortMappingConfidence"),
 ]  # fmt: skip
 
 # What looks odd and is right, a few at a time.
