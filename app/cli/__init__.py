@@ -1,5 +1,6 @@
 """The `trialweave` command. Data goes to standard output and talk to standard error, so that output can be piped."""
 
+import errno
 import os
 import sys
 
@@ -32,6 +33,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _fail("The disk is full; make room and do it again. Nothing that was published is lost.", 1)
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"{error.strerror or error}{where}.", 1)
 

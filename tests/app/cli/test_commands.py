@@ -1,6 +1,7 @@
 """The command line as its users run it: data on stdout, talk on stderr, exit codes, and never a traceback."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli import main
 from tests.paths import ROOT, SEEDS, STUDIES, needs_shared
 
 EFFECTS = """
@@ -221,3 +223,14 @@ def test_output_may_be_cut_off_by_its_reader(data):
     command = f"{Path(sys.executable).parent / 'trialweave'} export --format jsonld --data {data} | head -c 100"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert len(done.stdout) == 100 and done.stderr == ""
+
+
+def test_a_full_disk_is_one_clear_sentence(monkeypatch, capsys):
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("app.cli.commands.cli", full)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    assert "The disk is full; make room and do it again." in capsys.readouterr().err
