@@ -44,8 +44,10 @@ Loadable = Annotated[
     typer.Argument(help="Files, folders, archives, - for standard input, NCT ids or PubMed ids.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Format = Annotated[str, typer.Option("--format", help="auto, curated or page.")]
-LoadFormat = Annotated[str, typer.Option("--format", help="auto, curated, page, or mesh for NLM's MeSH files.")]
+Format = Annotated[str, typer.Option("--format", help="auto, ctgov, pubmed, page or curated.")]
+LoadFormat = Annotated[
+    str, typer.Option("--format", help="auto, ctgov, pubmed, page, curated, mesh for NLM's files, or rdf.")
+]
 
 
 @cli.command()
@@ -327,12 +329,13 @@ def _load(
     as_json: bool = False,
 ) -> bool:
     """Load, print the summary, and say whether everything is in. A terminal sees how far it has come."""
+    from app.graphs import load_graphs
     from app.intake import Outcome
     from app.intake import load as load_into
     from loaders.readers import FORMATS
 
-    if format not in ("auto", *FORMATS):
-        raise typer.BadParameter(f"'{format}' is none of auto, {', '.join(FORMATS)}", param_hint="--format")
+    if format not in ("auto", *FORMATS, "rdf"):
+        raise typer.BadParameter(f"'{format}' is none of auto, {', '.join(FORMATS)}, rdf", param_hint="--format")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.fields[rate]}"))
     with Progress(*columns, TimeElapsedColumn(), console=talk, transient=True, disable=not talk.is_terminal) as bar:
         task = bar.add_task("Loading", total=None, rate="")
@@ -354,7 +357,10 @@ def _load(
             bar.update(task, description=escape(said))
 
         found = _found(sources, queries, data, refresh=refresh, progress=fetching)
-        summary = load_into(data, found, format, report, jobs or os.cpu_count() or 1)
+        if format == "rdf":
+            summary = load_graphs(data, found, report)
+        else:
+            summary = load_into(data, found, format, report, jobs or os.cpu_count() or 1)
     print(json.dumps(asdict(summary), indent=2, ensure_ascii=False) if as_json else summary.line())
     return summary.complete
 
