@@ -86,7 +86,7 @@ SELECT ?p ?class ?datatype ?space (COUNT(*) AS ?n) WHERE {{
 """
 _RARE_KINDS = f"""
 SELECT ?class ?datatype ?space (COUNT(*) AS ?n) WHERE {{
-  {{ SELECT ?o {{ ?s a <%s> ; <%s> ?o }} LIMIT {_RARE} }}{_KIND}}} GROUP BY ?class ?datatype ?space
+  {{ SELECT ?o {{ ?s <%s> ?o FILTER EXISTS {{ ?s a <%s> }} }} LIMIT {_RARE} }}{_KIND}}} GROUP BY ?class ?datatype ?space
 """
 
 
@@ -111,7 +111,7 @@ def _properties(store: Store, iri: str, entities: int, counted: Mapping[str, int
     return tuple(
         PropertyCount(each, triples, _kinds(seen[each], exact=all_seen))
         if each in seen
-        else PropertyCount(each, triples, _kinds(store.rows(_RARE_KINDS % (iri, each)), exact=triples <= _RARE))
+        else PropertyCount(each, triples, _kinds(store.rows(_RARE_KINDS % (each, iri)), exact=triples <= _RARE))
         for each, triples in sorted(counted.items())
     )
 
