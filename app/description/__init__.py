@@ -15,7 +15,7 @@ EXAMPLES_GRAPH = BASE + "graph/examples"
 PREFIXES_GRAPH = BASE + "graph/prefixes"
 
 _ALWAYS = 1_000_000
-"""Triples up to which every run counts again: that takes about two seconds."""
+"""Triples up to which every run counts again: that takes three seconds or so."""
 _SHARE = 20
 """Of a larger store, a run counts again if it wrote at least one in so many of the named graphs."""
 
