@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal, get_args
 
 from app.decisions import accepted, without_decided
+from app.description import describe
 from app.manifest import Manifest
 from app.rehoming import moves, triples_of
 from app.resources import ontology_triples
@@ -346,6 +347,7 @@ class _Intake:
         self.spool.change([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
         self.spool.flush()
         started = perf_counter()
+        describe(self.store, len(self._dates), len(self.catalogue.graphs))
         generation = self.store.publish()
         self.spool.seconds += perf_counter() - started
         return disagreements, generation

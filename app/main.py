@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app.pages.rendering import STATIC
-from app.routes import health, home, resources, sparql, vocabulary
+from app.routes import description, dump, health, home, resources, sparql, vocabulary
 from app.routes.envelope import Envelope
 from app.routes.problems import handle_problems
 from app.settings import Settings
@@ -23,7 +23,7 @@ _CORS = Middleware(
     allow_origins=["*"],
     allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
     allow_headers=["*"],
-    expose_headers=["Link", "Retry-After", "X-Request-Id"],
+    expose_headers=["ETag", "Link", "Retry-After", "X-Request-Id"],
     max_age=86_400,
 )
 
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     application.state.settings = chosen
     handle_problems(application)
-    routers = [module.router for module in (home, sparql, health, vocabulary, resources)]
+    routers = [module.router for module in (home, sparql, health, vocabulary, description, dump, resources)]
     for router in routers:
         application.include_router(router)
     application.state.routes = [route for router in routers for route in router.routes]

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pyoxigraph as ox
 
-__all__ = ["EXAMPLES", "ONTOLOGY_FILE", "SHAPES", "VALUES_FILE", "ontology_triples"]
+__all__ = [
+    "EXAMPLES",
+    "ONTOLOGY_FILE",
+    "SHAPES",
+    "VALUES_FILE",
+    "example_triples",
+    "ontology_triples",
+    "prefix_triples",
+]
 
 # In a clone and in an installed wheel alike, the data folders lie beside the packages.
 _ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +30,23 @@ def ontology_triples() -> bytes:
     Axioms with blank nodes (unions of classes) are left out: the store has no blank nodes, and whoever reasons with
     the ontology takes the file. Labels, definitions, hierarchy and simple domains and ranges are all there.
     """
-    triples = [triple for path in (ONTOLOGY_FILE, VALUES_FILE) for triple in ox.parse(path=str(path))]
+    return _named_triples(ONTOLOGY_FILE, VALUES_FILE)
+
+
+@cache
+def example_triples() -> bytes:
+    """Return the example queries as N-Triples."""
+    return _named_triples(*EXAMPLES.glob("[0-9]*.ttl"))
+
+
+@cache
+def prefix_triples() -> bytes:
+    """Return the declarations of the prefixes that the example queries use as N-Triples."""
+    return _named_triples(EXAMPLES / "prefixes.ttl")
+
+
+def _named_triples(*files: Path) -> bytes:
+    triples = [triple for path in files for triple in ox.parse(path=str(path))]
     named = [
         t.triple for t in triples if not isinstance(t.subject, ox.BlankNode) and not isinstance(t.object, ox.BlankNode)
     ]

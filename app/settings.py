@@ -21,6 +21,9 @@ class Settings(BaseSettings):
         400, gt=0, description="UNION, OPTIONAL, MINUS, || and && operators accepted in a query."
     )
     answer_bytes: int = Field(100 * 1024 * 1024, gt=0, description="Bytes an answer may have.")
+    license: str | None = Field(
+        None, pattern=r"^https?://[^\s<>\"]+$", description="The address of the licence that you serve the data under."
+    )
     workers: int = Field(2, ge=1, description="Query worker processes.")
     worker_memory: int = Field(2 * 1024**3, ge=256 * 1024**2, description="Bytes of memory a query worker may use.")
     queue: int = Field(8, ge=1, description="Queries that may wait for a worker.")

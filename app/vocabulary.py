@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from app.description import describe
 from app.store.base import Query, ReplaceSubjects, Store
 from app.store.embedded import EmbeddedStore
 from app.store.generations import engine_errors
@@ -79,6 +80,7 @@ def load_mesh(
         said = provenance(version, digests, LOADER_VERSION, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         store.apply([ReplaceSubjects(PROVENANCE_GRAPH, (MESH_GRAPH, f"{BASE}graph/mesh#load"), said)])
         summary.concepts = len(index)
+        describe(store, written=1, graphs=1)
         summary.generation = store.publish()
     # After publishing: a run that fails before must leave the index of the MeSH that is still there.
     _save(index, _index_file(data, version))

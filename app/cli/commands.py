@@ -185,12 +185,20 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file, or a folder for tables; else standard output.")
     ] = None,
+    dump: Annotated[
+        Path | None, typer.Option("--dump", help="A folder for sorted N-Quads with checksums; served from DATA/dump.")
+    ] = None,
 ) -> None:
     """Write everything that is published, named graphs kept where the format has them; or as tables, in a folder."""
     from app.cli.ask import graph_media_type
     from app.store.embedded import EmbeddedReader
     from app.tables.export import FORMATS
 
+    if dump is not None:
+        if output is not None:
+            raise typer.BadParameter("give a folder for the dump or an output, not both", param_hint="--dump")
+        _export_dump(_data(data), dump)
+        return
     if format in FORMATS:
         _export_tables(_data(data), output, format)
         return
@@ -299,6 +307,17 @@ def link_reject(source: Linked, target: Target = None, data: Data = None, as_jso
 
 def _data(given: Path | None) -> Path:
     return given if given is not None else Settings().data
+
+
+def _export_dump(data: Path, folder: Path) -> None:
+    """Write a dump into a folder and say what is in it."""
+    from app.dump import write_dump
+    from app.store.embedded import EmbeddedReader
+
+    with EmbeddedReader(data) as reader:
+        manifest = write_dump(reader, folder)
+    print(f"{manifest.quads:,} quads of {manifest.graphs:,} graphs, generation {manifest.generation}, in {folder}.")
+    print(f"Fingerprint {manifest.fingerprint}")
 
 
 def _export_tables(data: Path, folder: Path | None, format: str) -> None:

@@ -10,7 +10,8 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _DIGIT = re.compile(r"(?<=[a-z])(?=[0-9])")
 _LOCAL = re.compile(r"[^#/:]+$")
 _SERVED = re.compile(
-    re.escape(BASE) + r"(?:study|publication|organization|graph|document|value|ontology|shapes)(?=[/#]|$)"
+    re.escape(BASE) + r"(?:study|publication|organization|graph|document|value|ontology|shapes|dataset|examples"
+    r"|sparql-prefixes)(?=[/#]|$)"
 )
 _VALUE = BASE + "value/"
 

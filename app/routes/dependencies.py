@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
 
-__all__ = ["PoolDependency", "QueryPool", "SettingsDependency"]
+__all__ = ["PoolDependency", "QueryPool", "SettingsDependency", "site_of"]
 
 
 class QueryPool(Protocol):
@@ -30,6 +30,11 @@ def _settings(request: Request) -> Settings:
 
 def _pool(request: Request) -> QueryPool:
     return cast(QueryPool, request.app.state.pool)
+
+
+def site_of(request: Request) -> str:
+    """The address of this deployment as the client wrote it, without a slash at its end."""
+    return str(request.base_url).rstrip("/")
 
 
 SettingsDependency = Annotated[Settings, Depends(_settings)]

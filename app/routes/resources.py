@@ -1,4 +1,4 @@
-"""Studies, their parts, publications, organizations and graphs, each at the path of its IRI."""
+"""Studies, their parts, publications, organizations, graphs and example queries, each at the path of its IRI."""
 
 import asyncio
 import re
@@ -17,7 +17,9 @@ from app.pages.rendering import query_text, render
 from app.pages.resource import ResourcePage
 from app.pages.study import StudyPage
 from app.protocol.negotiation import GRAPH_FORMATS, HTML, QUAD_FORMATS, SUFFIXES, Chosen, Format, negotiate
-from app.routes.dependencies import PoolDependency, QueryPool
+from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency
+from app.routes.documented import GRAPH_RESPONSES
+from app.routes.signposts import signposts
 from app.store.base import Query
 from app.store.evaluation import PREFIXES
 from loaders.link.identifiers import BASE, normal_doi, normal_nct, normal_pmid
@@ -32,6 +34,10 @@ _OFFERS = (*GRAPH_FORMATS, HTML)
 _VALID_PATH = re.compile(r"(?:[A-Za-z0-9\-._~:@!$&'()*+,;=/]|%[0-9A-Fa-f]{2})+")
 _IDENTIFIER_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._~:@!$&'()*+,;=/]{3,200}")
 _STUDY_PATH = re.compile(r"study/[^/]+")
+_STATUSES = GRAPH_RESPONSES | {
+    301: {"description": "The resource has another IRI now"},
+    303: {"description": "Another identifier of a study leads to it"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +57,17 @@ class _Found:
         return "study" if _STUDY_PATH.fullmatch(self.iri.removeprefix(BASE)) else "resource"
 
 
-@router.get("/study/{rest:path}", operation_id="study", summary="A study, or a part of one")
-@router.get("/publication/{rest:path}", operation_id="publication", summary="A publication")
-@router.get("/organization/{rest:path}", operation_id="organization", summary="An organization")
-@router.get("/document/{rest:path}", operation_id="document", summary="A source document")
-@router.get("/graph/{rest:path}", operation_id="graph", summary="A named graph")
-@router.get("/value/{rest:path}", operation_id="value", summary="A controlled value")
-async def resource(request: Request, pool: PoolDependency) -> Response:
+@router.get("/study/{rest:path}", operation_id="study", summary="A study, or a part of one", responses=_STATUSES)
+@router.get("/publication/{rest:path}", operation_id="publication", summary="A publication", responses=_STATUSES)
+@router.get("/organization/{rest:path}", operation_id="organization", summary="An organization", responses=_STATUSES)
+@router.get("/document/{rest:path}", operation_id="document", summary="A source document", responses=_STATUSES)
+@router.get("/graph/{rest:path}", operation_id="graph", summary="A named graph", responses=_STATUSES)
+@router.get("/value/{rest:path}", operation_id="value", summary="A controlled value", responses=_STATUSES)
+@router.get("/examples/{rest:path}", operation_id="example", summary="An example query", responses=_STATUSES)
+@router.get("/sparql-prefixes/{rest:path}", operation_id="prefix", summary="A prefix", responses=_STATUSES)
+@router.get("/sparql-prefixes", include_in_schema=False)
+@router.get("/sparql-prefixes.{suffix}", include_in_schema=False)
+async def resource(request: Request, pool: PoolDependency, settings: SettingsDependency) -> Response:
     """Answer with what is known of the resource, in the format of the path's suffix or of the Accept header."""
     path = _raw_path(request)
     plain, suffix = _split_suffix(path)
@@ -74,7 +84,7 @@ async def resource(request: Request, pool: PoolDependency) -> Response:
         return await _elsewhere(pool, plain, suffix)
     format_ = SUFFIXES.get(suffix)
     chosen = Chosen(format_, format_.media_type) if format_ else negotiate(accept, _OFFERS)
-    return await _represent(pool, found, chosen)
+    return await _represent(pool, found, chosen, settings.license)
 
 
 def _raw_path(request: Request) -> str:
@@ -127,8 +137,8 @@ def _redirect(iri: str, suffix: str, status: int) -> Response:
     return RedirectResponse((address(iri) or "/") + (f".{suffix}" if suffix else ""), status)
 
 
-async def _represent(pool: QueryPool, found: _Found, chosen: Chosen) -> Response:
-    headers = {"Vary": "Accept", "Link": _alternates(found.iri)}
+async def _represent(pool: QueryPool, found: _Found, chosen: Chosen, license: str | None) -> Response:
+    headers = {"Vary": "Accept", "Link": _links(found, license)}
     substitutions = {"resource": found.iri}
     if chosen.format is not HTML and chosen.format not in QUAD_FORMATS:
         text = query_text(found.kind)
@@ -156,6 +166,16 @@ def _quads(body: bytes, format_: Format) -> bytes:
     assert form is not None and isinstance(solutions, ox.QuerySolutions)
     quads = [ox.Quad(row["s"], row["p"], row["o"], row["g"]) for row in solutions]
     return ox.serialize(quads, format=form, prefixes=dict(PREFIXES) if form == ox.RdfFormat.TRIG else None) or b""
+
+
+def _links(found: _Found, license: str | None) -> str:
+    if found.kind != "study":
+        return _alternates(found.iri)
+    path = address(found.iri)
+    described_by = [(f"{path}.{each.suffix}", each.media_type) for each in GRAPH_FORMATS[:2]]
+    types = ("https://schema.org/AboutPage", "https://schema.org/MedicalStudy")
+    signs = signposts(found.iri, types, described_by=described_by, collection="/dataset", license=license)
+    return f"{_alternates(found.iri)}, {signs}"
 
 
 def _alternates(iri: str) -> str:

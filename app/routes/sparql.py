@@ -7,6 +7,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app.description.service import describe_service
 from app.errors import AnswerTooLarge, QueryTooLarge, WritingOff
 from app.pages.facts import rows
 from app.pages.rendering import render
@@ -14,7 +15,6 @@ from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chos
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
 from app.query.guard import QueryForm, check_query
 from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency
-from app.routes.description import describe_service
 from app.settings import Settings
 from app.store.base import Query
 from loaders.link.identifiers import BASE

@@ -13,6 +13,7 @@ from app.errors import NotFound
 from app.pages.rendering import render
 from app.pages.vocabulary import VocabularyPage
 from app.protocol.negotiation import GRAPH_FORMATS, HTML, SUFFIXES, Chosen, negotiate
+from app.routes.documented import GRAPH_RESPONSES
 
 __all__ = ["router"]
 
@@ -22,14 +23,18 @@ _PROJECT = Path(app.__file__).parents[1]
 _OFFERS = (*GRAPH_FORMATS, HTML)
 
 
-@router.get("/ontology", operation_id="ontology", summary="The ontology: classes and properties")
+@router.get(
+    "/ontology", operation_id="ontology", summary="The ontology: classes and properties", responses=GRAPH_RESPONSES
+)
 @router.get("/ontology.{suffix}", include_in_schema=False)
 async def ontology(request: Request, suffix: str = "") -> Response:
     """The terms of the ontology, in the format of the suffix or of the Accept header."""
     return await _vocabulary(request, "Ontology", [_PROJECT / "ontology" / "trialweave.ttl"], suffix)
 
 
-@router.get("/shapes", operation_id="shapes", summary="The SHACL shapes that data is held to")
+@router.get(
+    "/shapes", operation_id="shapes", summary="The SHACL shapes that data is held to", responses=GRAPH_RESPONSES
+)
 @router.get("/shapes.{suffix}", include_in_schema=False)
 async def shapes(request: Request, suffix: str = "") -> Response:
     """All shapes, in the format of the suffix or of the Accept header."""

@@ -260,7 +260,7 @@ class DataDirectory:
         Whatever fails or is killed on the way, the generation published before stays current. Raises StoreFull.
         """
         self._require_lock()
-        number = 1 + max((int(name.split(".")[0]) for name in self._names()), default=after)
+        number = self.upcoming(after)
         target = self.generation(number)
         temporary = target.with_name(f"new-{target.name}")
         with engine_errors(f"publishing generation {number}"):
@@ -279,6 +279,10 @@ class DataDirectory:
                 raise
         self._remove_old()
         return number
+
+    def upcoming(self, after: int = 0) -> int:
+        """The number that the next generation will have, above `after`."""
+        return 1 + max((int(name.split(".")[0]) for name in self._names()), default=after)
 
     def _is_current(self, number: int) -> bool:
         with suppress(StoreDamaged):

@@ -31,13 +31,14 @@ def bundled():
 
 
 def everything(data) -> list[str]:
-    """All quads of the published generation but the times of loading."""
+    """All quads of the published generation but the times of loading and the counts, which tell when they were made."""
     import io
 
     with EmbeddedReader(data) as reader:
         output = io.BytesIO()
         reader.dump(output, "application/n-quads")
-    return sorted(line for line in output.getvalue().decode().splitlines() if "endedAtTime" not in line)
+    lines = output.getvalue().decode().splitlines()
+    return sorted(line for line in lines if "endedAtTime" not in line and not line.endswith("/graph/void> ."))
 
 
 def ask(data, text: str) -> list[dict[str, str]]:

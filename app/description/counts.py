@@ -1,0 +1,128 @@
+"""How much of what a store holds: triples by property, entities by class, and properties by class.
+
+These are counted in full, by queries that the engine answers without reading a single name. What the objects of a
+property are needs their names, at five times the cost; so it is looked up for the first entities of each class, which
+are in the order of hashes and so as good as drawn by lot, and for the first statements of what none of those has.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from app.store.base import Store
+from loaders.link.identifiers import BASE
+
+__all__ = ["LOOKED_AT", "ClassCount", "Counts", "Kind", "PropertyCount", "count"]
+
+LOOKED_AT = 50
+"""Entities of a class whose objects are looked at; a class with no more has exact numbers for all kinds of objects."""
+_RARE = 20
+"""Statements that are looked at of a property that none of those entities has."""
+_IN_MEMORY = 5_000_000
+"""Types of entities up to which they are joined in memory, which takes a third of the time and 200 bytes for each."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Kind:
+    """What objects are: of a class, of a datatype, or IRIs that begin alike (`space`) and of which nothing is said.
+
+    `triples` is None unless all statements were looked at.
+    """
+
+    role: Literal["class", "datatype", "space"]
+    iri: str
+    triples: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyCount:
+    """The statements with a property that the entities of a class have."""
+
+    iri: str
+    triples: int
+    kinds: tuple[Kind, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """The entities of a class and the statements about them."""
+
+    iri: str
+    entities: int
+    properties: tuple[PropertyCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is in the union of all named graphs, each triple counted once."""
+
+    properties: Mapping[str, int]
+    classes: tuple[ClassCount, ...]
+
+    @property
+    def triples(self) -> int:
+        """Return the number of triples."""
+        return sum(self.properties.values())
+
+
+_PROPERTIES = "SELECT ?p (COUNT(*) AS ?n) WHERE { ?s ?p ?o } GROUP BY ?p"
+_CLASSES = "SELECT ?c (COUNT(*) AS ?n) WHERE { ?s a ?c } GROUP BY ?c"
+# The engine joins two sub-selects in memory, and the patterns themselves by looking up each subject.
+_JOINED = """
+SELECT ?c ?p (COUNT(*) AS ?n) WHERE { { SELECT ?s ?c { ?s a ?c } } { SELECT ?s ?p { ?s ?p ?o } } } GROUP BY ?c ?p
+"""
+_LOOKED_UP = "SELECT ?c ?p (COUNT(*) AS ?n) WHERE { ?s a ?c . ?s ?p ?o } GROUP BY ?c ?p"
+_KIND = f"""
+  OPTIONAL {{ ?o a ?class }}
+  BIND(DATATYPE(?o) AS ?datatype)
+  BIND(IF(isIRI(?o) && !STRSTARTS(STR(?o), "{BASE}"), REPLACE(STR(?o), "[^/#:]*$", ""), ?none) AS ?space)
+"""
+# The IRIs written into these two come from the store, where nothing that could end an IRI gets in.
+_KINDS = f"""
+SELECT ?p ?class ?datatype ?space (COUNT(*) AS ?n) WHERE {{
+  {{ SELECT ?s {{ ?s a <%s> }} LIMIT {LOOKED_AT} }}
+  ?s ?p ?o .{_KIND}}} GROUP BY ?p ?class ?datatype ?space
+"""
+_RARE_KINDS = f"""
+SELECT ?class ?datatype ?space (COUNT(*) AS ?n) WHERE {{
+  {{ SELECT ?o {{ ?s <%s> ?o FILTER EXISTS {{ ?s a <%s> }} }} LIMIT {_RARE} }}{_KIND}}} GROUP BY ?class ?datatype ?space
+"""
+
+
+def count(store: Store) -> Counts:
+    """Count what the store holds now, published or not: 2.6 to 3.5 s of processor time a million quads."""
+    properties = {row["p"]: int(row["n"]) for row in store.rows(_PROPERTIES)}
+    entities = {row["c"]: int(row["n"]) for row in store.rows(_CLASSES)}
+    by_class: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in store.rows(_JOINED if sum(entities.values()) <= _IN_MEMORY else _LOOKED_UP):
+        by_class[row["c"]][row["p"]] = int(row["n"])
+    classes = (
+        ClassCount(iri, number, _properties(store, iri, number, by_class[iri])) for iri, number in entities.items()
+    )
+    return Counts(dict(sorted(properties.items())), tuple(sorted(classes, key=lambda each: each.iri)))
+
+
+def _properties(store: Store, iri: str, entities: int, counted: Mapping[str, int]) -> tuple[PropertyCount, ...]:
+    seen: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in store.rows(_KINDS % iri):
+        seen[row["p"]].append(row)
+    all_seen = entities <= LOOKED_AT
+    return tuple(
+        PropertyCount(each, triples, _kinds(seen[each], exact=all_seen))
+        if each in seen
+        else PropertyCount(each, triples, _kinds(store.rows(_RARE_KINDS % (each, iri)), exact=triples <= _RARE))
+        for each, triples in sorted(counted.items())
+    )
+
+
+def _kinds(rows: Iterable[Mapping[str, str]], *, exact: bool) -> tuple[Kind, ...]:
+    numbers: dict[tuple[Literal["class", "datatype", "space"], str], int] = defaultdict(int)
+    for row in rows:
+        if "class" in row:
+            numbers["class", row["class"]] += int(row["n"])
+        elif "datatype" in row:
+            numbers["datatype", row["datatype"]] += int(row["n"])
+        elif "space" in row:
+            numbers["space", row["space"]] += int(row["n"])
+    return tuple(sorted(Kind(role, iri, number if exact else None) for (role, iri), number in numbers.items()))
