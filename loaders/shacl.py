@@ -92,10 +92,10 @@ def _results(triples: bytes, profile: Profile, engine: Engine) -> Sequence[Resul
     if engine == "pyshacl":
         from loaders import shacl_reference
 
-        return shacl_reference.results(triples, profile)
+        return shacl_reference.results(triples, shapes(profile))
     from loaders import shacl_fast
 
-    return shacl_fast.results(triples, profile)
+    return shacl_fast.results(triples, shapes(profile))
 
 
 class _Statements:

@@ -5,7 +5,7 @@ near such a construct, tests compare what it finds in planted faults with what p
 """
 
 from collections import defaultdict
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import pyoxigraph as ox
@@ -13,16 +13,21 @@ import pyoxigraph as ox
 # The package's own functions of that name go by way of rdflib; these take and give bytes.
 from shifty._shifty import PreparedValidator
 
-from loaders.shacl import Profile, Result, shapes
+from loaders.shacl import Result
+from loaders.shacl_screen import screen
 
 __all__ = ["results"]
 
 _SH = "http://www.w3.org/ns/shacl#"
 
 
-def results(triples: bytes, profile: Profile) -> list[Result]:
-    """Return what the shapes of a profile say about N-Triples. Raises ValueError for what is not RDF."""
-    outcome = _validator(profile).validate_w3c(
+def results(triples: bytes, shapes: bytes) -> list[Result]:
+    """Return what shapes say about data (both N-Triples). Raises ValueError for what is not RDF."""
+    return [result for rules, data in screen(shapes).parts(triples) for result in _run(data, rules)]
+
+
+def _run(triples: bytes, shapes: bytes) -> list[Result]:
+    outcome = _validator(shapes).validate_w3c(
         data=triples,
         data_format="ntriples",
         graph_mode="data",
@@ -38,9 +43,9 @@ def results(triples: bytes, profile: Profile) -> list[Result]:
     return [_result(node) for node in nodes.values() if "sourceShape" in node]
 
 
-@cache
-def _validator(profile: Profile) -> PreparedValidator:
-    return PreparedValidator(shapes=shapes(profile), shapes_format="ntriples")
+@lru_cache(maxsize=512)
+def _validator(shapes: bytes) -> PreparedValidator:
+    return PreparedValidator(shapes=shapes, shapes_format="ntriples")
 
 
 def _result(node: dict[str, Any]) -> Result:
