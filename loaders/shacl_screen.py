@@ -125,7 +125,7 @@ class Screen:
             return
         store = ox.Store()
         names = frozenset[bytes]().union(*(query.names for _, query in asked))
-        store.bulk_load(_lines_with(names, data.lines), format=ox.RdfFormat.N_TRIPLES)
+        store.load(_lines_with(names, data.lines), format=ox.RdfFormat.N_TRIPLES)
         for rule, query in asked:
             if not query.is_anchored or query.has_solution(store):
                 yield rule
@@ -165,6 +165,8 @@ class _Data:
 
     def subjects(self, predicate: bytes, value: bytes) -> list[bytes]:
         """Return the nodes with this value."""
+        if predicate == TYPE:
+            return list(self.members.get(value, ()))
         if predicate not in self._with:
             index = self._with[predicate] = defaultdict(list)
             for subject, said in (node for plan in self.groups if predicate in plan.properties for node in self.groups[plan]):
