@@ -36,12 +36,16 @@ _PHASE_SET = ox.NamedNode(SHAPE + "phaseSet")
 
 
 class Result(NamedTuple):
-    """One sh:ValidationResult, as an engine gives it. `path` is None where it is not a single property."""
+    """One sh:ValidationResult, as an engine gives it. `path` is None where it is not a single property.
+
+    `component` is what in the shape has found it (sh:sourceConstraintComponent); a rule speaks once for all of them.
+    """
 
     focus: Term
     path: ox.NamedNode | None
     value: Term | None
     shape: str
+    component: str
     severity: Severity
     message: str
 

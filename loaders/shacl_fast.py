@@ -55,6 +55,7 @@ def _result(node: dict[str, Any]) -> Result:
         path=path if isinstance(path, ox.NamedNode) else None,
         value=node.get("value"),
         shape=node["sourceShape"].value,
+        component=node["sourceConstraintComponent"].value,
         severity=node["resultSeverity"].value.removeprefix(_SH),
-        message=node["resultMessage"].value,
+        message=node["resultMessage"].value if "resultMessage" in node else "",
     )

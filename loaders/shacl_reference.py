@@ -79,6 +79,7 @@ def _result(report: Graph, node: Node) -> Result:
         path=ox.NamedNode(str(path)) if isinstance(path, URIRef) else None,
         value=None if value is None else _term(value),
         shape=str(report.value(node, SH.sourceShape)),
+        component=str(report.value(node, SH.sourceConstraintComponent)),
         severity=_SEVERITIES[report.value(node, SH.resultSeverity)],
         message=" ".join(messages),
     )

@@ -133,7 +133,7 @@ class _Reader:
                     yield self._rule(shape, shape, own)
 
     def _rule(self, shape: Any, judged: Any, kept: dict[str, list[Any]]) -> Rule:
-        """Return what one shape demands of the targets of another, or of its own, where `kept` is said of the latter."""
+        """Return what `judged` demands of the targets of `shape`, of which only `kept` is looked at."""
         said = self.of[shape]
         constraints = _Constraints(self, judged, kept if judged == shape else self.of[judged])
         off = any(_true(self.of[each].get(_SH + "deactivated", ())) for each in (shape, judged))
@@ -204,9 +204,7 @@ class _Reader:
     def prefixes(self, query: Any) -> str:
         """Return the prologue of a SPARQL constraint (section 5.2.1)."""
         declared = [self.of[each] for at in self.of[query][_SH + "prefixes"] for each in self.of[at][_SH + "declare"]]
-        lines = {
-            f"PREFIX {each[_SH + 'prefix'][0].value}: <{each[_SH + 'namespace'][0].value}>\n" for each in declared
-        }
+        lines = {f"PREFIX {each[_SH + 'prefix'][0].value}: <{each[_SH + 'namespace'][0].value}>\n" for each in declared}
         return "".join(sorted(lines))
 
 

@@ -169,7 +169,9 @@ class _Data:
             return list(self.members.get(value, ()))
         if predicate not in self._with:
             index = self._with[predicate] = defaultdict(list)
-            for subject, said in (node for plan in self.groups if predicate in plan.properties for node in self.groups[plan]):
+            for subject, said in (
+                node for plan in self.groups if predicate in plan.properties for node in self.groups[plan]
+            ):
                 for _, property_, each in said:
                     if property_ == predicate:
                         index[each].append(subject)
