@@ -85,14 +85,13 @@ class Screen:
         return [rule for rule in self._rules if rule in found]
 
     def _plan(self, said: Sequence[_Line]) -> "_Plan":
-        marks = [value if predicate == TYPE else predicate for _, predicate, value in said]
+        # "a": an IRI can be a class here and a property there.
+        marks = [b"a" + value if predicate == TYPE else predicate for _, predicate, value in said]
         distinct = frozenset(marks)
         key = (distinct, _NONE if len(distinct) == len(marks) else frozenset(_repeated(marks)))
         plan = self._plans.get(key)
         if plan is None:
             plan = self._new_plan(said)
-            if not plan.classes.isdisjoint(plan.properties):
-                return plan  # A class that is a property too: its mark would be ambiguous.
             if len(self._plans) > _PLANS:
                 self._plans.clear()
             self._plans[key] = plan

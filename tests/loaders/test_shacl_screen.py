@@ -127,6 +127,15 @@ def test_what_is_not_plain_is_left_to_the_engine(line: str) -> None:
     assert gate.validate(data) == unscreened(data)
 
 
+def test_a_property_with_the_name_of_a_class_hides_nothing() -> None:
+    shapes = shacl.shapes("extracted")
+    kind, node = f"<{ONTOLOGY}Cohort>".encode(), b"<http://example.org/c>"
+    property_ = b"<http://example.org/s> %b <http://example.org/o> .\n" % kind
+    typed = b"%b <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> %b .\n" % (node, kind)
+    assert gate.validate(property_ + typed) == unscreened(property_ + typed)
+    assert len(Screen(shapes).parts(property_ + typed)) > len(Screen(shapes).parts(property_))
+
+
 def test_text_that_is_not_unicode_is_left_to_the_engine() -> None:
     data = b"".join(lines(False)).replace(b"Sunshine", b"Sun\xffshine")
     assert not gate.validate(data).conforms
