@@ -36,12 +36,16 @@ _PHASE_SET = ox.NamedNode(SHAPE + "phaseSet")
 
 
 class Result(NamedTuple):
-    """One sh:ValidationResult, as an engine gives it. `path` is None where it is not a single property."""
+    """One sh:ValidationResult, as an engine gives it. `path` is None where it is not a single property.
+
+    `component` is what in the shape has found it (sh:sourceConstraintComponent); a rule speaks once for all of them.
+    """
 
     focus: Term
     path: ox.NamedNode | None
     value: Term | None
     shape: str
+    component: str
     severity: Severity
     message: str
 
@@ -57,7 +61,7 @@ def findings(data: bytes, profile: Profile, engine: Engine) -> tuple[Finding, ..
     results = _results(statements.triples() if statements else data, profile, engine)
     if not results:
         return ()
-    statements = statements or _Statements(data)
+    statements = statements or _Statements(_about(results, data))
     labels = _labels(profile)
     return tuple(sorted({_finding(result, statements, labels) for result in results}, key=_order))
 
@@ -92,10 +96,18 @@ def _results(triples: bytes, profile: Profile, engine: Engine) -> Sequence[Resul
     if engine == "pyshacl":
         from loaders import shacl_reference
 
-        return shacl_reference.results(triples, profile)
+        return shacl_reference.results(triples, shapes(profile))
     from loaders import shacl_fast
 
-    return shacl_fast.results(triples, profile)
+    return shacl_fast.results(triples, shapes(profile))
+
+
+def _about(results: Sequence[Result], triples: bytes) -> bytes:
+    """Return the statements about the focus nodes, each on its line: the others need not be parsed again."""
+    if b"\\u" in triples or b"\\U" in triples:
+        return triples  # An IRI can be written in more than one way.
+    nodes = {str(result.focus).encode().removesuffix(b">") for result in results}
+    return b"".join(line for line in triples.splitlines(True) if line.partition(b">")[0].lstrip() in nodes)
 
 
 class _Statements:

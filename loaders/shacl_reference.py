@@ -7,7 +7,7 @@ times as long over a whole study.
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import pyoxigraph as ox
@@ -17,7 +17,7 @@ from rdflib.query import Result as Solutions
 from rdflib.term import Node
 
 from loaders.gate import Severity
-from loaders.shacl import Profile, Result, Term, shapes
+from loaders.shacl import Result, Term
 
 __all__ = ["results"]
 
@@ -46,12 +46,12 @@ class _Data(Graph):
         return result
 
 
-def results(triples: bytes, profile: Profile) -> list[Result]:
-    """Return what the shapes of a profile say about N-Triples. Raises SyntaxError for what is not RDF."""
+def results(triples: bytes, shapes: bytes) -> list[Result]:
+    """Return what shapes say about data (both N-Triples). Raises SyntaxError for what is not RDF."""
     with _quiet():
         _, report, text = validate(
             _Data(triples),
-            shacl_graph=_rules(profile),
+            shacl_graph=_rules(shapes),
             ont_graph=None,
             inference="none",
             advanced=False,
@@ -65,10 +65,10 @@ def results(triples: bytes, profile: Profile) -> list[Result]:
     return [_result(report, node) for node in report.objects(None, SH.result)]
 
 
-@cache
-def _rules(profile: Profile) -> Graph:
+@lru_cache(maxsize=16)
+def _rules(shapes: bytes) -> Graph:
     graph = Graph("SimpleMemory", bind_namespaces="none")  # lookups are all it is for
-    return graph.parse(data=shapes(profile), format="nt")
+    return graph.parse(data=shapes, format="nt")
 
 
 def _result(report: Graph, node: Node) -> Result:
@@ -79,6 +79,7 @@ def _result(report: Graph, node: Node) -> Result:
         path=ox.NamedNode(str(path)) if isinstance(path, URIRef) else None,
         value=None if value is None else _term(value),
         shape=str(report.value(node, SH.sourceShape)),
+        component=str(report.value(node, SH.sourceConstraintComponent)),
         severity=_SEVERITIES[report.value(node, SH.resultSeverity)],
         message=" ".join(messages),
     )

@@ -1,21 +1,23 @@
 """Both engines find the same: verdict, severity, shape, node, path, values and words."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from loaders import gate
-from loaders.emit import emit, emit_provenance
-from loaders.readers import clinicaltrials, curated
-from loaders.record import Study
+from loaders import gate, readers
+from loaders.emit import emit, emit_article, emit_provenance
+from loaders.readers import curated
+from loaders.record import Article, Study
+from tests.paths import SEEDS, SHARED, STUDIES, needs_shared
 from tests.shapes.sample import sound_study, triples
 from tests.shapes.test_registry import registered
 from tests.shapes.test_rules import FAULTS_OF_GRAPHS, FAULTS_OF_RECORDS, NEAR_MISSES, changed, edited, with_bogus_values
 from tests.shapes.test_union import DISAGREEMENTS, union
 
-ROOT = Path(__file__).resolve().parents[2]
-RECORDS = ROOT.parent / "shared" / "data" / "ctgov" / "studies"
+RECORDS = SHARED / "data" / "ctgov" / "studies"
+ARTICLES = SHARED / "data" / "pubmed" / "articles"
 ALL_RECORDS = "TRIALWEAVE_TEST_ALL_RECORDS"
 """Set this variable to compare the engines on every record, which takes minutes."""
 
@@ -48,7 +50,7 @@ def test_sound_studies() -> None:
     assert all(same(triples(changed(changes))) for changes in NEAR_MISSES)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_bundled_studies(path: Path) -> None:
     assert same(triples(curated.read(path.read_bytes(), path.name)))
 
@@ -60,18 +62,30 @@ def test_disagreements_of_sources() -> None:
 
 
 def real_records() -> list[Path]:
-    """Return records of the registry: one of every eighteen by size, the largest left out."""
+    """Return records of the registry: one of every forty by size, the largest left out."""
     paths = sorted(RECORDS.glob("*.json"), key=lambda path: (path.stat().st_size, path.name))
-    return paths if os.environ.get(ALL_RECORDS) else paths[: len(paths) * 94 // 100 : 18]
+    return paths if os.environ.get(ALL_RECORDS) else paths[: len(paths) * 92 // 100 : 40]
 
 
-@pytest.mark.skipif(not RECORDS.is_dir(), reason="../shared/data/ctgov is not there")
-@pytest.mark.parametrize("path", real_records(), ids=lambda path: path.stem)
-def test_real_records(path: Path) -> None:
-    (study,) = clinicaltrials.read(path.read_bytes(), path.name)
-    assert isinstance(study, Study) and study.source
-    emission = emit(study)
-    data = emission.triples + emit_provenance(study.source, emission.graph, emission.study, "0.1.0")
-    assert same(data)
-    # As if it were read from text, so that there is more to find.
-    assert same(data.replace(b"SourceKind-CTGOV", b"SourceKind-CURATED"))
+def real_articles() -> list[Path]:
+    """Return PubMed's records of articles, and the pages that the bundled studies are read from."""
+    paths = sorted(ARTICLES.glob("*.xml"))
+    return [*(paths if os.environ.get(ALL_RECORDS) else paths[::20]), *sorted(SEEDS.glob("*.txt"))]
+
+
+def graphs(path: Path) -> Iterator[bytes]:
+    """Yield what the gate gets of each record of a document."""
+    for record in readers.read(path.read_bytes(), path.name, "auto"):
+        assert isinstance(record, Study | Article) and record.source
+        emission = emit(record) if isinstance(record, Study) else emit_article(record)
+        provenance = emit_provenance(record.source, emission.graph, emission.study, "0.1.0")
+        yield emission.triples + provenance + emission.links
+
+
+@needs_shared
+@pytest.mark.parametrize("path", [*real_records(), *real_articles()], ids=lambda path: path.stem)
+def test_real_documents(path: Path) -> None:
+    for data in graphs(path):
+        assert same(data)
+        if path.parent == RECORDS:  # As if it were read from text, so that there is more to find.
+            assert same(data.replace(b"SourceKind-CTGOV", b"SourceKind-CURATED"))
