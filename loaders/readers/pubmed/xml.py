@@ -29,6 +29,7 @@ _TAG = re.compile(rb"<(/?)(PubmedArticle|PubmedBookArticle|DeleteCitation)(?=[\s
 _SET = re.compile(rb"<(Pubmed(?:Book)?ArticleSet)(?:\s[^>]*)?>")
 _SET_END = re.compile(rb"</Pubmed(?:Book)?ArticleSet\s*>")
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>)")
+_PLACE = re.compile(r", line [0-9]+, column [0-9]+\Z")
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 
 Record = Study | Article | Deleted | SourceError
@@ -138,7 +139,9 @@ def _records(part: bytes, frame: _Frame, parser: etree.XMLParser, name: str, lin
     try:
         root = etree.fromstring(frame.head + part + frame.tail, parser)
     except etree.XMLSyntaxError as error:
-        yield SourceError(name, f"an article is not well-formed XML: {error.msg}", line=line + (error.lineno or 1) - 1)
+        # The parser's own place is one in the article, not in the file, and some of its sentences have two lines.
+        problem = " ".join(_PLACE.sub("", error.msg).split())
+        yield SourceError(name, f"an article is not well-formed XML: {problem}", line=line + (error.lineno or 1) - 1)
         return
     element = root[0] if frame.tail else root
     if element.tag == "DeleteCitation":
