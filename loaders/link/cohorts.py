@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
 
+from loaders.link.claims import claim, derived_from
 from loaders.link.words import words
 from loaders.record import Cohort, CohortMappingMethod, Study
-from loaders.terms import decimal, iri, name_segment, types, value
+from loaders.terms import iri, name_segment, types, value
 
 __all__ = ["ASSERTED", "CONFIDENCE", "CohortMapping", "cohort_mappings", "emit_cohort_mappings"]
 
@@ -33,14 +34,11 @@ _GENERIC = frozenset({"arm", "group", "cohort", "participant", "patient", "subje
 # Who changes over is not who stays: what is named last need not be what the arm receives.
 _SEQUENCE = re.compile(r"->|→|/|\b(?:then|followed by|to)\b", re.IGNORECASE)
 _GROUPS = frozenset({"FLOW_GROUP", "BASELINE_GROUP", "OUTCOME_GROUP", "EVENT_GROUP"})
-_CONFIDENCE = iri("tw:confidence")
 _COHORT_MAPPING = types("tw:CohortMapping")
-_LINK_SOURCE = iri("tw:linkSource")
 _MAPPING_METHOD = iri("tw:cohortMappingMethod")
 _MAPS_TO = iri("tw:mapsToCohort")
 _SOURCE_COHORT = iri("tw:sourceCohort")
 _TARGET_COHORT = iri("tw:targetCohort")
-_WAS_DERIVED_FROM = iri("prov:wasDerivedFrom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +85,14 @@ def emit_cohort_mappings(mappings: Sequence[CohortMapping], study: str, graph: s
         subjects.add(subject)
         pairs = (
             *_COHORT_MAPPING,
-            f"{_LINK_SOURCE} <{study}>",
-            f"{_WAS_DERIVED_FROM} <{graph}>",
             f"{_SOURCE_COHORT} <{group}>",
             f"{_TARGET_COHORT} <{arm}>",
             f"{_MAPPING_METHOD} {value('CohortMappingMethod')(mapping.method, '')}",
-            f"{_CONFIDENCE} {decimal(mapping.confidence)}",
         )
-        lines.update(f"<{subject}> {pair} .\n" for pair in pairs)
+        lines |= claim(subject, study, graph, mapping.confidence, *pairs)
         if mapping.confidence >= ASSERTED:
             subjects.add(group)
-            lines |= {f"<{group}> {_MAPS_TO} <{arm}> .\n", f"<{group}> {_WAS_DERIVED_FROM} <{graph}> .\n"}
+            lines |= {f"<{group}> {_MAPS_TO} <{arm}> .\n", derived_from(group, graph)}
     return "".join(sorted(lines)).encode(), tuple(sorted(subjects))
 
 

@@ -81,5 +81,5 @@ def _wide(data: bytes) -> str | None:
     """Return the encoding of text with two bytes a character: by its mark, or by the zeros beside its first letters."""
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         return "utf-16"
-    zeros = [byte == 0 for byte in data[:4]]
-    return {(False, True, False, True): "utf-16-le", (True, False, True, False): "utf-16-be"}.get(tuple(zeros))
+    zeros = bytes(byte == 0 for byte in data[:4])
+    return {b"\0\1\0\1": "utf-16-le", b"\1\0\1\0": "utf-16-be"}.get(zeros)

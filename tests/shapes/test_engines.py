@@ -9,13 +9,13 @@ from loaders import gate
 from loaders.emit import emit, emit_provenance
 from loaders.readers import clinicaltrials, curated
 from loaders.record import Study
+from tests.paths import SHARED, STUDIES, needs_shared
 from tests.shapes.sample import sound_study, triples
 from tests.shapes.test_registry import registered
 from tests.shapes.test_rules import FAULTS_OF_GRAPHS, FAULTS_OF_RECORDS, NEAR_MISSES, changed, edited, with_bogus_values
 from tests.shapes.test_union import DISAGREEMENTS, union
 
-ROOT = Path(__file__).resolve().parents[2]
-RECORDS = ROOT.parent / "shared" / "data" / "ctgov" / "studies"
+RECORDS = SHARED / "data" / "ctgov" / "studies"
 ALL_RECORDS = "TRIALWEAVE_TEST_ALL_RECORDS"
 """Set this variable to compare the engines on every record, which takes minutes."""
 
@@ -48,7 +48,7 @@ def test_sound_studies() -> None:
     assert all(same(triples(changed(changes))) for changes in NEAR_MISSES)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_bundled_studies(path: Path) -> None:
     assert same(triples(curated.read(path.read_bytes(), path.name)))
 
@@ -65,7 +65,7 @@ def real_records() -> list[Path]:
     return paths if os.environ.get(ALL_RECORDS) else paths[: len(paths) * 94 // 100 : 18]
 
 
-@pytest.mark.skipif(not RECORDS.is_dir(), reason="../shared/data/ctgov is not there")
+@needs_shared
 @pytest.mark.parametrize("path", real_records(), ids=lambda path: path.stem)
 def test_real_records(path: Path) -> None:
     (study,) = clinicaltrials.read(path.read_bytes(), path.name)
