@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli import commands
 from tests.loaders.readers.made_up import full_record
-from tests.loaders.readers.pubmed_sample import MEDLINE, article_set
+from tests.loaders.readers.pubmed_sample import MEDLINE, XML, article_set
 from tests.paths import SHARED, STUDIES, needs_shared
 
 GOOD = str(STUDIES / "oh-2018.yaml")
@@ -37,7 +37,7 @@ def dumped(*studies: dict) -> bytes:
 
 
 def articles() -> str:
-    return article_set().decode() if isinstance(article_set(), bytes) else article_set()
+    return article_set(XML).decode()
 
 
 def zipped(entries: dict[str, bytes]) -> bytes:
@@ -49,7 +49,7 @@ def zipped(entries: dict[str, bytes]) -> bytes:
 
 
 def load(folder: Path, *sources: str) -> Result:
-    return CliRunner().invoke(commands.app, ["load", *sources, "--data", str(folder / "data"), "--jobs", "1"])
+    return CliRunner().invoke(commands.cli, ["load", *sources, "--data", str(folder / "data"), "--jobs", "1"])
 
 
 TITLE = "<ArticleTitle>"
@@ -82,15 +82,27 @@ BAD = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def one_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """All bad files and a good one after them, loaded in one run."""
+    folder = tmp_path_factory.mktemp("bad")
+    for name, (content, _) in BAD.items():
+        (folder / name).write_bytes(content)
+    return folder, load(folder, *(str(folder / name) for name in BAD), GOOD)
+
+
+def test_bad_files_cost_themselves_and_no_other(one_run: tuple[Path, Result]) -> None:
+    folder, done = one_run
+    said = done.stderr.splitlines()
+    assert done.exit_code == 1 and done.stdout.startswith(f"1 loaded, {len(BAD)} unreadable; ")
+    assert "please report" not in done.stderr and all(line.startswith(f"{folder}/") for line in said)
+
+
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_costs_one_line_and_nothing_else(name: str, tmp_path: Path) -> None:
-    content, problem = BAD[name]
-    (tmp_path / name).write_bytes(content)
-    done = load(tmp_path, str(tmp_path / name), GOOD)
-    said = [line for line in done.stderr.splitlines() if name in line]
-    assert done.exit_code == 1 and done.stdout.startswith("1 loaded, ")
-    assert said and problem in said[0] and "unreadable" in done.stdout
-    assert "please report" not in done.stderr and all(line.startswith(str(tmp_path)) for line in said)
+def test_a_bad_file_is_told_of_in_one_line(name: str, one_run: tuple[Path, Result]) -> None:
+    folder, done = one_run
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith(f"{folder}/{name}")]
+    assert BAD[name][1] in said
 
 
 def test_the_doctype_of_nlm_is_no_danger(tmp_path: Path) -> None:
@@ -113,7 +125,7 @@ def test_the_newer_of_two_versions_in_one_run_wins(newer_first: bool, tmp_path: 
     (tmp_path / "a.json").write_bytes(dumped(*(versions[::-1] if newer_first else versions)))
     done = load(tmp_path, str(tmp_path / "a.json"))
     assert done.exit_code == 0 and "1 duplicate within the run" in done.stdout
-    card = CliRunner().invoke(commands.app, ["study", "NCT00000001", "--data", str(tmp_path / "data")]).stdout
+    card = CliRunner().invoke(commands.cli, ["study", "NCT00000001", "--data", str(tmp_path / "data")]).stdout
     assert "Newer" in card and "Older" not in card
 
 
