@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from app.cli.card import resolve
 from app.errors import BadRequest, NotFound
 from app.intake import compare_sources, stored_catalogue
+from app.lookup import resolve
 from app.rehoming import moves
 from app.store.base import Change, ReplaceSubjects
 from app.store.embedded import EmbeddedReader, EmbeddedStore

@@ -7,8 +7,7 @@ Only the outermost frame is understood here: JSON lines, the elements of a PubMe
 text, the objects of a JSON array or API page. A file of another kind is one document.
 """
 
-import codecs
-import json
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import IO
 
 from loaders.errors import SourceError
 
-__all__ = ["MAX_BYTES", "PIECE_BYTES", "WHOLE_BYTES", "Document", "pieces"]
+__all__ = ["MAX_BYTES", "PIECE_BYTES", "WHOLE_BYTES", "Document", "array_items", "pieces"]
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of one document or one record. The largest real one is far below; what is larger is neither."""
@@ -39,8 +38,10 @@ _XML_RECORD_END = re.compile(rb"</(?:PubmedArticle|PubmedBookArticle|DeleteCitat
 _JSON_ARRAY = re.compile(
     rb'(?:\xef\xbb\xbf)?\s*(?:\{(?:\s*"\w+"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*,)*\s*"studies"\s*:\s*)?\[\s*(?=\{)'
 )
-_SEPARATOR = re.compile(r"\s*([,\]])")
-_SPACE = re.compile(r"\s*")
+_JSON_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\],]', re.DOTALL)
+_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)  # it matches everywhere
+_OPENING, _CLOSING, _BETWEEN = (b"{", b"["), (b"}", b"]"), (b",", b"]")
+_NOTHING = io.BytesIO()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ def pieces(name: str, stream: IO[bytes], *, named: bool = True) -> Iterator[Docu
         return
     if frame := _frame(name, head):
         cut = _records(frame, head[len(frame.head) :], stream)
-    elif array := _JSON_ARRAY.match(head):
-        cut = _objects(head[array.end() :], stream)
+    elif _JSON_ARRAY.match(head):
+        cut = _objects(head, stream)
     else:
         yield _whole(name, head + _read(stream, MAX_BYTES + 1 - len(head)), named=named)
         return
@@ -93,6 +94,10 @@ def _whole(name: str, data: bytes, *, named: bool) -> Document | SourceError:
 
 def _mib() -> str:
     return f"{MAX_BYTES // 1024**2} MiB"
+
+
+def _too_long() -> str:
+    return f"has a record of more than {_mib()}, which was passed over"
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:
@@ -124,7 +129,7 @@ def _records(frame: _Frame, data: bytes, stream: IO[bytes]) -> Iterator[bytes | 
             data = data[good:]
             if not good:
                 data = _after_record(frame, data, stream)
-                yield f"has a record of more than {_mib()}, which was passed over"
+                yield _too_long()
         elif more := _read(stream, max(PIECE_BYTES, len(data))):
             data += more
         else:
@@ -162,55 +167,82 @@ def _after_record(frame: _Frame, data: bytes, stream: IO[bytes]) -> bytes:
     return data[found.end() :]
 
 
-def _objects(data: bytes, stream: IO[bytes]) -> Iterator[bytes | str]:
-    """Yield JSON arrays of some of the objects of a large one. `data` starts at the first object."""
-    records: list[str] = []
+def array_items(data: bytes, stream: IO[bytes] = _NOTHING) -> Iterator[bytes | str]:
+    """Yield the bytes of each item of a JSON list of objects, bare or as the studies of an API page, and a sentence for
+    what is none; nothing when there is no such list. The stream goes on where `data` ends.
+
+    Only strings and brackets are looked at, so what is wrong inside one item costs no other.
+    """
+    if start := _JSON_ARRAY.match(data):
+        yield from _items(data[start.end() :], stream)
+
+
+def _objects(head: bytes, stream: IO[bytes]) -> Iterator[bytes | str]:
+    """Yield JSON lists of some of the items of a large one."""
+    records: list[bytes] = []
     size = 0
-    try:
-        for record in _each_object(data, stream):
+    for record in array_items(head, stream):
+        if isinstance(record, bytes):
             records.append(record)
             size += len(record)
-            if size > PIECE_BYTES:
-                yield _array(records)
-                records, size = [], 0
-    except ValueError as error:
-        problem = f"is no JSON after that, {error}; the rest was not read"
-    else:
-        problem = ""
+        if records and (size > PIECE_BYTES or isinstance(record, str)):
+            yield _array(records)
+            records, size = [], 0
+        if isinstance(record, str):
+            yield record
     if records:
         yield _array(records)
-    if problem:
-        yield problem
 
 
-def _array(records: list[str]) -> bytes:
-    return f"[{','.join(records)}]".encode()
+def _array(records: list[bytes]) -> bytes:
+    return b"[" + b",".join(records) + b"]"
 
 
-def _each_object(data: bytes, stream: IO[bytes]) -> Iterator[str]:
-    """Yield the text of each object up to the end of the array. Raises ValueError with what is wrong."""
-    decode = codecs.getincrementaldecoder("utf-8")().decode
-    decoder = json.JSONDecoder(strict=False)
-    text, at = decode(data), 0
+def _items(data: bytes, stream: IO[bytes]) -> Iterator[bytes | str]:
+    """Yield the items of a list up to its end. `data` starts behind its bracket."""
+    at = begun = depth = 0
+    too_long = False
     while True:
-        at = _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches everywhere
-        try:
-            _, end = decoder.raw_decode(text, at)
-            separator = _SEPARATOR.match(text, end)
-            if separator is None:
-                raise json.JSONDecodeError("a comma or ] is missing", text, end)
-        except (json.JSONDecodeError, RecursionError) as error:
-            # Either the record goes on beyond what was read, or it is broken: only more of it can tell.
-            if len(text) - at > MAX_BYTES:
-                raise ValueError(f"or a record has more than {_mib()}") from None
-            more = _read(stream, max(PIECE_BYTES, len(text) - at))
-            if not more:
-                raise ValueError(
-                    error.msg if isinstance(error, json.JSONDecodeError) else "too deeply nested"
-                ) from None
-            text, at = text[at:] + decode(more), 0
-            continue
-        yield text[at:end]
-        if separator.group(1) == "]":
-            return
-        at = separator.end()
+        for token in _JSON_TOKEN.finditer(data, at):
+            if token[0] == b'"':  # a string that goes on beyond what was read
+                at = token.start()
+                break
+            at = token.end()
+            if token[0] in _OPENING:
+                depth += 1
+            elif depth:
+                depth -= token[0] in _CLOSING
+            elif token[0] in _BETWEEN:
+                yield from _item(data[begun : token.start()], too_long=too_long)
+                begun, too_long = at, False
+                if token[0] == b"]":
+                    return
+        data, at, begun = data[begun:], at - begun, 0
+        if len(data) > MAX_BYTES:
+            too_long = True
+            data, at = (_after_string(data[at:], stream) if data[at : at + 1] == b'"' else data[at:]), 0
+        more = _read(stream, max(PIECE_BYTES, len(data) - at))
+        if not more:
+            break
+        data += more
+    if not depth:
+        yield from _item(data, too_long=too_long)
+    yield "is cut off: the list of its records is not closed; fetch it again"
+
+
+def _item(data: bytes, *, too_long: bool) -> Iterator[bytes | str]:
+    if too_long:
+        yield _too_long()
+    elif data.strip():
+        yield data
+
+
+def _after_string(data: bytes, stream: IO[bytes]) -> bytes:
+    """Return what follows the string at the start of `data`, without ever holding all of it."""
+    at = 1
+    while (at := _IN_STRING.match(data, at).end()) == len(data) or data[at : at + 1] != b'"':  # type: ignore[union-attr]
+        more = _read(stream, PIECE_BYTES)
+        if not more:
+            return b""
+        data, at = data[at:] + more, 0
+    return data[at + 1 :]

@@ -1,6 +1,6 @@
 """A study on one screen, for a clinician: who, what was given, what came out, and where each number stands."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app.errors import NotFound
-from app.store.embedded import EmbeddedReader, EmbeddedStore
-from loaders.emit import PROVENANCE_GRAPH, study_iri
-from loaders.link.identifiers import BASE, normal_doi, normal_nct, normal_pmid, study_key
+from app.lookup import resolve
+from app.store.embedded import EmbeddedReader
+from loaders.link.identifiers import BASE
 
-__all__ = ["print_card", "read_card", "resolve"]
+__all__ = ["print_card", "read_card"]
 
 Rows = list[dict[str, str]]
 
@@ -22,11 +21,6 @@ PREFIX tw: <https://w3id.org/trialweave/ontology#>
 PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
 PREFIX skos: <http://www.w3.org/2004/02/skos/core#>
 PREFIX dcterms: <http://purl.org/dc/terms/>
-"""
-_EXISTS = f"""
-SELECT ?study ?new WHERE {{ GRAPH <{PROVENANCE_GRAPH}> {{
-  {{ ?graph tw:aboutStudy ?study }} UNION {{ ?study dcterms:isReplacedBy ?new }}
-}} }} LIMIT 1
 """
 # One query a section of the card. Each takes ?study; controlled values come as IRIs and are labelled afterwards,
 # because a label stands in another graph than the fact.
@@ -128,26 +122,6 @@ def read_card(data: Path, identifier: str) -> dict[str, Any]:
             rows = reader.rows(_PREFIXES + text, {"study": study})
             card[section] = [_readable(row, labels) for row in rows]
     return card
-
-
-def resolve(reader: EmbeddedReader | EmbeddedStore, identifier: str) -> str:
-    """Return the IRI of the study with this NCT id, PubMed id or DOI. Raises NotFound."""
-    for key in _keys(identifier):
-        iri = study_iri(key)
-        for row in reader.rows(_PREFIXES + _EXISTS, {"study": iri}):
-            return row.get("new", iri)
-    raise NotFound(
-        f"No study here is known as '{identifier}'. Give an NCT id (NCT01363401), a PubMed id (30048006) or a DOI "
-        "(10.1002/ana.25302), and see that it was loaded into this data directory."
-    )
-
-
-def _keys(identifier: str) -> Iterator[str]:
-    text = identifier.strip().removeprefix(study_iri(""))
-    pmid = normal_pmid(text.upper().removeprefix("PMID").lstrip(":"))
-    key = study_key(normal_nct(text), pmid, normal_doi(text))
-    if key:
-        yield key
 
 
 def _readable(row: dict[str, str], labels: dict[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from app.cli.card import resolve
+from app.lookup import resolve
 from app.store.embedded import EmbeddedReader
 from loaders.emit import PROVENANCE_GRAPH, study_iri
 from loaders.gate import short

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
 
+from loaders.link.claims import claim, derived_from
 from loaders.link.words import words
 from loaders.record import Cohort, CohortMappingMethod, Study
-from loaders.terms import decimal, iri, name_segment, types, value
+from loaders.terms import iri, name_segment, types, value
 
-__all__ = ["CONFIDENCE", "CohortMapping", "cohort_mappings", "emit_cohort_mappings"]
+__all__ = ["ASSERTED", "CONFIDENCE", "CohortMapping", "cohort_mappings", "emit_cohort_mappings"]
 
 CONFIDENCE: Mapping[CohortMappingMethod, Decimal] = {
     "SAME_TITLE": Decimal("0.95"),
@@ -26,17 +27,18 @@ CONFIDENCE: Mapping[CohortMappingMethod, Decimal] = {
 }
 """The methods in the order in which they are tried (docs/links.md)."""
 
+ASSERTED = Decimal("0.75")
+"""The confidence from which a group leads straight to its arm too. Below it, the group may be a part of the arm."""
+
 _GENERIC = frozenset({"arm", "group", "cohort", "participant", "patient", "subject", "treatment", "with", "plus"})
 # Who changes over is not who stays: what is named last need not be what the arm receives.
 _SEQUENCE = re.compile(r"->|→|/|\b(?:then|followed by|to)\b", re.IGNORECASE)
 _GROUPS = frozenset({"FLOW_GROUP", "BASELINE_GROUP", "OUTCOME_GROUP", "EVENT_GROUP"})
-_CONFIDENCE = iri("tw:confidence")
 _COHORT_MAPPING = types("tw:CohortMapping")
-_LINK_SOURCE = iri("tw:linkSource")
 _MAPPING_METHOD = iri("tw:cohortMappingMethod")
 _MAPS_TO = iri("tw:mapsToCohort")
 _SOURCE_COHORT = iri("tw:sourceCohort")
-_WAS_DERIVED_FROM = iri("prov:wasDerivedFrom")
+_TARGET_COHORT = iri("tw:targetCohort")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ def cohort_mappings(study: Study) -> list[CohortMapping]:
 def emit_cohort_mappings(mappings: Sequence[CohortMapping], study: str, graph: str) -> tuple[bytes, tuple[str, ...]]:
     """Return mappings as N-Triples for the graph of links (sorted, unique lines), and the subjects they speak about.
 
+    A group leads to its arm by the claim and, from ASSERTED on, by one triple. The group names the assertion graph as
+    the claim does, so that both go when that graph goes.
+
     `study` is the IRI of the study, `graph` that of the assertion graph with the cohorts.
     """
     lines: set[str] = set()
@@ -76,17 +81,18 @@ def emit_cohort_mappings(mappings: Sequence[CohortMapping], study: str, graph: s
     for mapping in mappings:
         digest = blake2b(mapping.group.encode("utf-8", "replace"), digest_size=8).hexdigest()
         subject = f"{study}/cohort-mapping/{digest}"
+        group, arm = (f"{study}/cohort/{name_segment(name)}" for name in (mapping.group, mapping.arm))
         subjects.add(subject)
         pairs = (
             *_COHORT_MAPPING,
-            f"{_LINK_SOURCE} <{study}>",
-            f"{_WAS_DERIVED_FROM} <{graph}>",
-            f"{_SOURCE_COHORT} <{study}/cohort/{name_segment(mapping.group)}>",
-            f"{_MAPS_TO} <{study}/cohort/{name_segment(mapping.arm)}>",
+            f"{_SOURCE_COHORT} <{group}>",
+            f"{_TARGET_COHORT} <{arm}>",
             f"{_MAPPING_METHOD} {value('CohortMappingMethod')(mapping.method, '')}",
-            f"{_CONFIDENCE} {decimal(mapping.confidence)}",
         )
-        lines.update(f"<{subject}> {pair} .\n" for pair in pairs)
+        lines |= claim(subject, study, graph, mapping.confidence, *pairs)
+        if mapping.confidence >= ASSERTED:
+            subjects.add(group)
+            lines |= {f"<{group}> {_MAPS_TO} <{arm}> .\n", derived_from(group, graph)}
     return "".join(sorted(lines)).encode(), tuple(sorted(subjects))
 
 

@@ -9,21 +9,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from loaders.link.claims import claim
 from loaders.link.mesh import Link, MeshIndex
 from loaders.record import Study, TextKind
-from loaders.terms import decimal, iri, literal, mesh, name_segment, types, value
+from loaders.terms import iri, literal, mesh, name_segment, types, value
 
 __all__ = ["ConceptLink", "concept_links", "emit_concept_links"]
 
+_OF_MEASURES: tuple[TextKind, ...] = ("BIOMARKER", "INTERVENTION")
 _CONCEPT_LINK = types("tw:ConceptLink")
-_CONFIDENCE = iri("tw:confidence")
-_LINK_SOURCE = iri("tw:linkSource")
 _LINKED_CONCEPT = iri("tw:linkedConcept")
 _LINKED_PART = iri("tw:linkedPart")
 _LINKED_TEXT = iri("tw:linkedText")
 _MATCH_METHOD = iri("tw:matchMethod")
 _TEXT_KIND = iri("tw:textKind")
-_WAS_DERIVED_FROM = iri("prov:wasDerivedFrom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,13 @@ def concept_links(study: Study, index: MeshIndex) -> list[ConceptLink]:
     """Return a link for each text of a study that names one concept of MeSH.
 
     An intervention is looked up by its label, then by its other names in their order; the first that is found counts.
+    Outcomes that their source has not sorted, as no registry does, are biomarkers where they name what is measured.
     """
     links: list[ConceptLink] = []
     for kind, texts, part in _texts(study):
         found = ((text, index.link(text, kind)) for text in texts)
         links += [ConceptLink(kind, text, link, part) for text, link in found if link][:1]
-    return links
+    return [*links, *_measured(study, index)]
 
 
 def emit_concept_links(links: Sequence[ConceptLink], study: str, graph: str) -> tuple[bytes, tuple[str, ...]]:
@@ -58,20 +58,17 @@ def emit_concept_links(links: Sequence[ConceptLink], study: str, graph: str) -> 
     for link in links:
         pairs = [
             *_CONCEPT_LINK,
-            f"{_LINK_SOURCE} <{study}>",
-            f"{_WAS_DERIVED_FROM} <{graph}>",
             f"{_TEXT_KIND} {value('TextKind')(link.kind, '')}",
             f"{_LINKED_TEXT} {literal(link.text)}",
             f"{_LINKED_CONCEPT} {mesh(link.link.concept)}",
             f"{_MATCH_METHOD} {value('MatchMethod')(link.link.method, '')}",
-            f"{_CONFIDENCE} {decimal(link.link.confidence)}",
         ]
         if link.part:
             kind, name = link.part
             pairs.append(f"{_LINKED_PART} <{study}/{kind}/{name_segment(name)}>")
         subject = f"{study}/concept/{_name(link, graph)}"
         subjects.add(subject)
-        lines.update(f"<{subject}> {pair} .\n" for pair in pairs)
+        lines |= claim(subject, study, graph, link.link.confidence, *pairs)
     return "".join(sorted(lines)).encode(), tuple(sorted(subjects))
 
 
@@ -90,6 +87,19 @@ def _texts(study: Study) -> Iterator[tuple[TextKind, list[str], tuple[str, str] 
     for association in study.associations:
         for text in (association.variable1_text, association.variable2_text):
             yield "BIOMARKER", [text], None
+
+
+def _measured(study: Study, index: MeshIndex) -> Iterator[ConceptLink]:
+    """Yield a link for each unsorted outcome whose whole title names a substance or a measure of the body.
+
+    Those are the concepts of the branches for biomarkers that stand in one for interventions too: chemicals, and what
+    MeSH files as phenomenon and as examination. What meets in brackets mostly says where or how it was measured.
+    """
+    for outcome in study.outcomes:
+        if outcome.domain is None:
+            link, given = (index.link(outcome.label, kind) for kind in _OF_MEASURES)
+            if link and given and link.concept == given.concept and link.method != "BRACKETED":
+                yield ConceptLink("BIOMARKER", outcome.label, link, ("outcome", outcome.name))
 
 
 def _name(link: ConceptLink, graph: str) -> str:

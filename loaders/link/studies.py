@@ -36,6 +36,7 @@ _HIGHEST = Decimal("0.95")  # A rule is never as sure as an identifier.
 _MOST_TARGETS = 3  # What looks like more registered studies than this looks like none of them.
 _NEAR_BEST = Decimal("0.15")
 _MOST_WITH_KEY = 200  # What more studies share than this is not rare.
+_PLACEBOS = frozenset({"D010919"})  # What every controlled trial gives tells none from another.
 _SMALLEST_TELLING = 5  # So small an enrolment is shared by chance.
 _COMMON_TEXT = """
     after among an as at between both by clinical comparison controlled double effect effectiveness efficacy
@@ -190,7 +191,7 @@ def _keys(study: Facts) -> Iterator[tuple[str, ...]]:
         yield ("condition", condition)
         if study.enrollment is not None:
             yield ("enrolled", condition, str(study.enrollment))
-        for concept in study.concepts:
+        for concept in study.concepts - _PLACEBOS:
             yield ("treated", condition, concept)
 
 
@@ -221,7 +222,7 @@ def _subject_reasons(source: Facts, target: Facts) -> Iterator[Reason]:
     if shared := source.conditions & target.conditions:
         yield _reason("0.15", f"the same condition, MeSH {_listed(shared)}")
     # An article's headings stand in both sets: its condition must not count again as its treatment.
-    if shared := (source.concepts & target.concepts) - target.conditions:
+    if shared := (source.concepts & target.concepts) - target.conditions - _PLACEBOS:
         yield _reason("0.2", f"the same intervention, MeSH {_listed(shared)}")
     elif pair := _same_intervention(source.interventions, target.interventions):
         yield _reason("0.15", f"interventions of the same name, '{pair[0]}' and '{pair[1]}'")

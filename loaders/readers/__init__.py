@@ -6,6 +6,7 @@ hold many, as a page of the registry's API or a file of PubMed does, it is a gen
 yielded in its place, and the rest goes on.
 """
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Protocol, cast
@@ -44,8 +45,13 @@ def _reader(format: str) -> Reader:
 
 
 def reader_for(data: bytes, name: str) -> Reader | None:
-    """Return the first reader that recognises a document, or None."""
-    return next((reader for reader in map(_reader, FORMATS) if reader.recognises(data, name)), None)
+    """Return the first reader that recognises a document, or None.
+
+    One in UTF-16 is recognised too, so that `read` says what is wrong instead of passing over it.
+    """
+    texts = [data, data.decode(wide, "replace").encode()] if (wide := _wide(data)) else [data]
+    found = (reader for text in texts for reader in map(_reader, FORMATS) if reader.recognises(text, name))
+    return next(found, None)
 
 
 def read(data: bytes, name: str, format: str = "auto") -> Iterator[Record | SourceError]:
@@ -61,8 +67,19 @@ def read(data: bytes, name: str, format: str = "auto") -> Iterator[Record | Sour
         known = " or ".join(FORMATS)
         yield SourceError(name, f"is not a document that is recognised here; if it is one, name its --format: {known}")
         return
+    if _wide(data) and not reader.recognises(data, name):
+        yield SourceError(name, "is in UTF-16, which is not read here; save it again as UTF-8")
+        return
     try:
         found = reader.read(data, name)
         yield from (found,) if isinstance(found, Study) else found
     except SourceError as error:
         yield error
+
+
+def _wide(data: bytes) -> str | None:
+    """Return the encoding of text with two bytes a character: by its mark, or by the zeros beside its first letters."""
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "utf-16"
+    zeros = bytes(byte == 0 for byte in data[:4])
+    return {b"\0\1\0\1": "utf-16-le", b"\1\0\1\0": "utf-16-be"}.get(zeros)

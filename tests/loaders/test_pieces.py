@@ -9,7 +9,7 @@ from lxml import etree
 
 from loaders import pieces as module
 from loaders.errors import SourceError
-from loaders.pieces import Document, pieces
+from loaders.pieces import Document, array_items, pieces
 
 ARTICLES = [f'<PubmedArticle><PMID Version="1">{number}</PMID>{"ü" * 20}</PubmedArticle>' for number in range(50)]
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE PubmedArticleSet SYSTEM "x.dtd">\n<PubmedArticleSet>'
@@ -87,8 +87,16 @@ def test_a_file_of_another_kind_is_one_document_up_to_a_limit(text):
     [
         (PUBMED.replace(ARTICLES[9], f"<PubmedArticle>{'x' * 9000}</PubmedArticle>"), xml_records, "8", "10"),
         (LINES.replace('"id": 9,', '"id": 9, "y": "' + "x" * 9000 + '",'), json_lines, STUDIES[8], STUDIES[10]),
+        (json.dumps([*STUDIES[:9], "x" * 9000, *STUDIES[10:]]), json.loads, STUDIES[8], STUDIES[10]),
+        (
+            json.dumps([*STUDIES[:9], {"a": ['\\"]},{' * 3000], "b": 1}, *STUDIES[10:]]),
+            json.loads,
+            STUDIES[8],
+            STUDIES[10],
+        ),
+        (json.dumps([*STUDIES[:9], {"a": [{"b": "c"}] * 900}, *STUDIES[10:]]), json.loads, STUDIES[8], STUDIES[10]),
     ],
-    ids=["pubmed", "lines"],
+    ids=["pubmed", "lines", "one text in a list", "text of brackets", "many objects"],
 )
 def test_a_record_without_measure_is_passed_over_and_the_next_is_read(data, read, before, after):
     found = cut(data)
@@ -96,6 +104,14 @@ def test_a_record_without_measure_is_passed_over_and_the_next_is_read(data, read
     assert before in got and got[got.index(before) + 1] == after and len(got) >= 49
     (error,) = [str(piece) for piece in found if isinstance(piece, SourceError)]
     assert re.search(r"x, part \d+: has a record of more than 0 MiB, which was passed over", error)
+
+
+@pytest.mark.parametrize("wrong", [b'{"id" 9}', b'{"id": "\xff"}', b'{"id": "\\ud800"}', b'{"id": 9}}', b"nonsense"])
+def test_what_is_wrong_inside_an_item_of_a_list_costs_no_other(wrong):
+    items = [json.dumps(study).encode() for study in STUDIES]
+    items[9] = wrong
+    data = b'{"totalCount": 50, "studies": [' + b" ,\n".join(items) + b'], "nextPageToken": "x"}'
+    assert [item.strip() for item in array_items(data)] == items
 
 
 def test_a_first_line_without_measure_needs_the_name_of_the_file_to_be_passed_over():
@@ -108,10 +124,9 @@ def test_a_first_line_without_measure_needs_the_name_of_the_file_to_be_passed_ov
     ("data", "read", "whole", "message"),
     [
         (PUBMED[: PUBMED.index(ARTICLES[30]) + 20], xml_records, 30, "is cut off: </PubmedArticleSet> is missing"),
-        (json.dumps(STUDIES)[:4000], json.loads, None, "is no JSON after that"),
-        (json.dumps(STUDIES).replace('"id": 30', '"id" 30'), json.loads, 30, "is no JSON after that"),
-        (json.dumps(STUDIES[:9])[:-1] + ', {"a": "' + "x" * 9000 + '"}]', json.loads, 9, "has more than 0 MiB"),
-        (json.dumps(STUDIES).encode()[:900] + b"\xff" * 900, json.loads, None, "can't decode byte 0xff"),
+        (json.dumps(STUDIES)[:4000], json.loads, None, "is cut off: the list of its records is not closed"),
+        (json.dumps(STUDIES)[:-1], json.loads, 50, "is cut off: the list of its records is not closed"),
+        (json.dumps(STUDIES[:9])[:-1] + ', {"a": "' + "x" * 9000, json.loads, 9, "is cut off"),
     ],
 )
 def test_what_is_whole_before_a_cut_is_kept(data, read, whole, message):

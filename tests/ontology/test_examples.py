@@ -129,3 +129,56 @@ def test_a_registry_that_says_72_differs_from_the_paper_that_says_64(tmp_path: P
         (_, row) = answer(reader, file)
     curated = f"{BASE}graph/NCT01363401/curated"
     assert row == [study, study, enrolment, "enrolment count", "72", registry, "64", curated]
+
+
+def rows_of(stem: str, tmp_path: Path, graphs: dict[str, bytes]) -> list[list[str]]:
+    """Return the rows of an example without its header, asked of a store with these graphs."""
+    with EmbeddedStore(tmp_path / "data") as store:
+        store.apply([ReplaceGraph(graph, triples) for graph, triples in graphs.items()])
+        store.publish()
+    with EmbeddedReader(tmp_path / "data") as reader:
+        return answer(reader, FOLDER / "examples" / f"{stem}.ttl")[1:]
+
+
+def test_a_condition_is_found_from_each_place_above_it_in_mesh_and_from_no_other(tmp_path: Path) -> None:
+    mesh, vocabulary = "http://id.nlm.nih.gov/mesh/", "http://id.nlm.nih.gov/mesh/vocab#"
+    places = {"D019636": ["C10.574"], "D000690": ["C10.574.562", "C18.1"], "D900001": ["C18.1.5"], "D900002": ["C09"]}
+    lines = [f"<{mesh}{d}> <{vocabulary}treeNumber> <{mesh}{t}> .\n" for d, trees in places.items() for t in trees]
+    lines += [
+        f"<{mesh}{tree}> <{vocabulary}parentTreeNumber> <{mesh}{above}> .\n"
+        for tree, above in (("C10.574.562", "C10.574"), ("C18.1.5", "C18.1"))
+    ]
+    said = "".join(
+        f"<{BASE}study/{key}> <{BASE}ontology#condition> <{mesh}{condition}> .\n"
+        f'<{BASE}study/{key}> <http://www.w3.org/2000/01/rdf-schema#label> "{key}" .\n'
+        for key, condition in (("A", "D019636"), ("B", "D000690"), ("C", "D900001"), ("D", "D900002"))
+    )
+    found = rows_of(
+        "001-this-condition-or-a-narrower-one",
+        tmp_path,
+        {"http://id.nlm.nih.gov/mesh": "".join(lines).encode(), f"{BASE}graph/x": said.encode()},
+    )
+    assert [row[2] for row in found] == ["B", "A"]
+
+
+def test_the_events_of_a_registry_s_group_are_those_of_the_arm_it_is_mapped_to(tmp_path: Path) -> None:
+    arm, group, event = (
+        f"{BASE}study/NCT00000001/{part}" for part in ("cohort/arm-1", "cohort/event-EG000", "event/1")
+    )
+    number, label = "http://www.w3.org/2001/XMLSchema#integer", "http://www.w3.org/2000/01/rdf-schema#label"
+    said = [
+        (arm, label, '"Lamp"'),
+        (event, label, '"Fall"'),
+        (event, f"{BASE}ontology#serious", '"true"^^<http://www.w3.org/2001/XMLSchema#boolean>'),
+        (f"{BASE}study/NCT00000001", f"{BASE}ontology#hasAdverseEvent", f"<{event}>"),
+        *((f"{event}/r", f"{BASE}ontology#{name}", value) for name, value in (
+            ("forCohort", f"<{group}>"), ("forAdverseEvent", f"<{event}>"),
+            ("countAffected", f'"2"^^<{number}>'), ("countAtRisk", f'"20"^^<{number}>'),
+        )),
+    ]  # fmt: skip
+    registry = "".join(f"<{s}> <{p}> {o} .\n" for s, p, o in said).encode()
+    links = f"<{group}> <{BASE}ontology#mapsToCohort> <{arm}> .\n".encode()
+    found = rows_of(
+        "018-serious-events-by-arm", tmp_path, {f"{BASE}graph/registry": registry, f"{BASE}graph/links": links}
+    )
+    assert found == [[f"{BASE}study/NCT00000001", arm, "Lamp", "Fall", "2", "20"]]

@@ -15,6 +15,7 @@ from loaders.record import SCHEMES
 from loaders.terms import ONTOLOGY
 from tests.ontology.files import ROOT, TW, TWV, parsed
 from tests.ontology.full_record import emitted
+from tests.paths import SHARED, needs_shared
 
 IRI = URIRef("https://w3id.org/trialweave/ontology")
 PROPERTY_KINDS = (OWL.ObjectProperty, OWL.DatatypeProperty, OWL.AnnotationProperty)
@@ -95,10 +96,9 @@ class TestForPeople:
         comments = [str(comment) for comment in ontology().objects(None, RDFS.comment)]
         assert len(comments) == len(set(comments))
 
+    @needs_shared
     def test_registry_fields_named_as_sources_exist(self) -> None:
-        metadata = ROOT.parent / "shared/data/ctgov/schema/metadata.json"
-        if not metadata.exists():
-            pytest.skip("the registry's list of fields (../shared/data/ctgov/schema/metadata.json) is not here")
+        metadata = SHARED / "data/ctgov/schema/metadata.json"
         known = set(_paths(json.loads(metadata.read_text()), ""))
         sources = " ".join(ontology().objects(None, DCTERMS.source))
         named = re.findall(r"ClinicalTrials\.gov API v2: ([\w.]+)", sources)

@@ -244,7 +244,7 @@ FAULTS_OF_GRAPHS: list[tuple[str, str, str]] = [
     ("tw:matchMethod", "", "MatchMethod"),
     (f"<{CONCEPT_LINK}> tw:confidence", "", "ConceptLinkConfidence"),
     ("tw:sourceCohort", "", "CohortMappingGroup"),
-    ("tw:mapsToCohort", "", "CohortMappingArm"),
+    ("tw:targetCohort", "", "CohortMappingArm"),
     ("tw:cohortMappingMethod", "", "CohortMappingMethod"),
     (f"<{COHORT_MAPPING}> tw:confidence", "", "CohortMappingConfidence"),
 ]  # fmt: skip

@@ -15,6 +15,7 @@ import orjson
 
 from loaders.errors import SourceError
 from loaders.link.identifiers import normal_nct
+from loaders.pieces import array_items
 from loaders.readers.clinicaltrials.arms import arms
 from loaders.readers.clinicaltrials.baseline import baseline
 from loaders.readers.clinicaltrials.design import criteria, design, mesh_ids, planned_outcomes
@@ -24,7 +25,7 @@ from loaders.readers.clinicaltrials.identity import identify, registry
 from loaders.readers.clinicaltrials.outcomes import outcomes
 from loaders.readers.clinicaltrials.plain import Json, at, study_fields
 from loaders.readers.clinicaltrials.references import point
-from loaders.readers.clinicaltrials.schema import conform
+from loaders.readers.clinicaltrials.schema import conform, shown
 from loaders.record import Source, Study
 
 __all__ = ["read", "recognises", "study_of"]
@@ -49,11 +50,7 @@ def read(data: bytes, name: str) -> Iterator[Study | SourceError]:
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        lines = data.splitlines()
-        if len(lines) > 1 and any(line.startswith(b"{") and line.rstrip().endswith(b"}") for line in lines[:2]):
-            yield from _lines(lines, name)
-        else:
-            yield SourceError(name, f"is not JSON: {_explained(error)}", line=error.lineno)
+        yield from _one_by_one(data, name, error)
         return
     if isinstance(document, dict) and "protocolSection" not in document and "studies" in document:
         document = document["studies"]
@@ -130,19 +127,40 @@ def _one(record: Any, digest: str | None, name: str) -> Study | SourceError:
         return SourceError(name, error.problem)
 
 
-def _lines(lines: list[bytes], name: str) -> Iterator[Study | SourceError]:
-    for number, line in enumerate(filter(bytes.strip, lines), 1):
-        where = f"{name}, record {number}"
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            yield SourceError(where, f"is not JSON: {_explained(error)}")
-        else:
-            yield _one(record, None, where)
+def _one_by_one(data: bytes, name: str, error: orjson.JSONDecodeError) -> Iterator[Study | SourceError]:
+    """Yield the studies of a document that is no JSON as a whole: of JSON lines or a list, those that are."""
+    lines = data.splitlines()
+    if len(lines) > 1 and any(line.startswith(b"{") and line.rstrip().endswith(b"}") for line in lines[:2]):
+        for number, line in enumerate(filter(bytes.strip, lines), 1):
+            yield _parsed(line, f"{name}, record {number}")
+        return
+    broken = False
+    for number, item in enumerate(array_items(data), 1):
+        found = SourceError(name, item) if isinstance(item, str) else _parsed(item, f"{name}, record {number}")
+        broken = broken or isinstance(found, SourceError)
+        yield found
+    if not broken:
+        yield _no_json(name, data, error)
 
 
-def _explained(error: orjson.JSONDecodeError) -> str:
-    return f"{str(error).partition(': line')[0]} at character {error.pos}"
+def _parsed(data: bytes, name: str) -> Study | SourceError:
+    try:
+        record = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        return SourceError(name, _no_json(name, data, error).problem)
+    return _one(record, None, name)
+
+
+def _no_json(name: str, data: bytes, error: orjson.JSONDecodeError) -> SourceError:
+    try:
+        data.decode()
+    except UnicodeDecodeError as wrong:
+        line = data.count(b"\n", 0, wrong.start) + 1
+        return SourceError(name, f"is not UTF-8 at its byte {wrong.start + 1}; save it again as UTF-8", line=line)
+    problem = str(error).partition(": line")[0]
+    if problem.startswith("unexpected end of data"):
+        return SourceError(name, "is cut off: the JSON ends before it is complete; fetch it again", line=error.lineno)
+    return SourceError(name, f"is not JSON: {problem} at character {error.pos}", line=error.lineno)
 
 
 def _nct(record: Json, name: str) -> str:
@@ -150,7 +168,7 @@ def _nct(record: Json, name: str) -> str:
     nct = normal_nct(given) if given else None
     if nct is None:
         raise SourceError(
-            name, f"has the nctId '{given}', which is not NCT and eight digits" if given else "has no nctId"
+            name, f"has the nctId '{shown(given)}', which is not NCT and eight digits" if given else "has no nctId"
         )
     return nct
 
@@ -165,7 +183,9 @@ def _check_whole(record: Json, name: str, warnings: list[str]) -> None:
     ]
     kind = protocol["designModule"].get("studyType", "")
     if kind.islower():
-        raise SourceError(name, f"has the study type '{kind}' of {nct} in small letters: this is another tool's format")
+        raise SourceError(
+            name, f"has the study type '{shown(kind)}' of {nct} in small letters: this is another tool's format"
+        )
 
 
 def _shortened(warnings: Iterator[str]) -> list[str]:

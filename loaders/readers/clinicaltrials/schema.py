@@ -16,7 +16,7 @@ from typing import Any
 from loaders.readers.clinicaltrials.fields import fields
 from loaders.record import SCHEMES
 
-__all__ = ["CODES", "conform"]
+__all__ = ["CODES", "conform", "shown"]
 
 CODES = {
     **{scheme: frozenset(codes) for scheme, codes in SCHEMES.items()},
@@ -104,7 +104,7 @@ def _conform(data: dict[str, Any], node: _Node, found: Counter[str]) -> None:
         elif kind is frozenset:
             if value.__class__ is str:
                 if value not in check:
-                    found[f"{node.at(key)}: the code '{_shown(value)}' is not known and was kept as text"] += 1
+                    found[f"{node.at(key)}: the code '{shown(value)}' is not known and was kept as text"] += 1
                 continue
         elif kind is _List:
             if value.__class__ is list and _items(value, check.check, found):
@@ -144,7 +144,7 @@ def _repair(data: dict[str, Any], key: str, check: Any, path: str, found: Counte
     try:
         data[key] = _list(value, check.check, path, found) if isinstance(check, _List) else _one(value, check, found)
     except _UnfitError:
-        found[f"{path}: '{_shown(value)}' is not {_expected(check)}; it was left out"] += 1
+        found[f"{path}: '{shown(value)}' is not {_expected(check)}; it was left out"] += 1
 
 
 def _list(value: Any, check: Any, path: str, found: Counter[str]) -> list[Any]:
@@ -158,10 +158,10 @@ def _list(value: Any, check: Any, path: str, found: Counter[str]) -> list[Any]:
         try:
             fitting.append(_one(item, check, found))
         except _UnfitError:
-            found[f"{path}: '{_shown(item)}' is not {_expected(check)}; it was left out"] += 1
+            found[f"{path}: '{shown(item)}' is not {_expected(check)}; it was left out"] += 1
             continue
         if check.__class__ is frozenset and item not in check:
-            found[f"{path}: the code '{_shown(item)}' is not known and was kept as text"] += 1
+            found[f"{path}: the code '{shown(item)}' is not known and was kept as text"] += 1
     return fitting
 
 
@@ -228,6 +228,7 @@ def _expected(check: Any) -> str:
     return _NAMES.get(check, "a code")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as a warning shows it: on one line, and shortened."""
     text = " ".join(str(value).split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

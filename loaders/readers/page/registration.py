@@ -6,19 +6,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from loaders.errors import SourceError
-from loaders.link.identifiers import normal_nct
+from loaders.readers.registry_ids import mentions
 from loaders.record import Evidence, TextSection
 
 __all__ = ["Registration", "find"]
 
 _CONFIDENCE = Decimal("0.95")
-# "NCT" also stands for neoadjuvant chemotherapy: only enough digits after it make it an attempt at an id. The letter O
-# is a zero that was misread. A glued word may follow, on pages that lost their separators.
-_CANDIDATE = re.compile(
-    r"(?:(?<![A-Z0-9])NCT|(?<![A-Za-z0-9])nct)(?P<gap>[ \u00a0:#\u2010\u2011-]{0,2})(?P<number>O?[0-9]++)"
-    r"(?P<tail>(?:(?![A-Z][a-z])[A-Za-z0-9]+)?)"
-)
-_ACCEPTED_GAPS = frozenset({"", " ", "\u00a0", "-", "\u2010", "\u2011"})
 _REGISTRATION_WORD = re.compile(r"\btrial|regist|clinicaltrials\.gov", re.IGNORECASE)
 _CONTEXT = 80
 
@@ -47,16 +40,15 @@ def find(sections: Sequence[TextSection], statements: Sequence[tuple[str, str]],
     A page may name other trials too (an extension, the studies of a review). When it prints several ids, only the one
     that alone stands in brackets after words of registration is the study's own; otherwise none is taken.
     """
-    mentions = [
-        mention for section in sections for mention in _mentions(section.label, section.text or "", name, offsets=True)
-    ]
-    mentions += [mention for place, text in statements for mention in _mentions(place, text, name, offsets=False)]
-    candidates = {mention.nct for mention in mentions}
+    texts = [(section.label, section.text or "", True) for section in sections]
+    texts += [(place, text, False) for place, text in statements]
+    found = [mention for place, text, offsets in texts for mention in _mentions(place, text, name, offsets=offsets)]
+    candidates = {mention.nct for mention in found}
     if len(candidates) > 1:
-        candidates = {mention.nct for mention in mentions if mention.in_registration}
+        candidates = {mention.nct for mention in found if mention.in_registration}
     if len(candidates) != 1:
         return None
-    mention = next(mention for mention in mentions if mention.nct in candidates)
+    mention = next(mention for mention in found if mention.nct in candidates)
     evidence = Evidence(
         section=mention.section, start=mention.start, end=mention.end, method="RULE", confidence=_CONFIDENCE
     )
@@ -64,24 +56,16 @@ def find(sections: Sequence[TextSection], statements: Sequence[tuple[str, str]],
 
 
 def _mentions(section: str, text: str, name: str, *, offsets: bool) -> Iterator[_Mention]:
-    for match in _CANDIDATE.finditer(text):
-        nct = normal_nct(f"NCT{match['number']}") if not match["tail"] and match["gap"] in _ACCEPTED_GAPS else None
-        if nct:
-            start, end = match.span()
-            inside = _in_registration(text, start)
-            yield _Mention(nct, section, start if offsets else None, end if offsets else None, inside)
-        elif _is_meant(match):
+    for found in mentions(text):
+        if found.nct is None:
             raise SourceError(
                 name,
-                f'"{match[0][:40]}" is not an NCT id, which is NCT and eight digits (NCT01234567); '
+                f'"{found.text[:40]}" is not an NCT id, which is NCT and eight digits (NCT01234567); '
                 "look the study up at clinicaltrials.gov and correct the page",
                 field=section,
             )
-
-
-def _is_meant(match: re.Match[str]) -> bool:
-    """Say whether an unusual form can only be an attempt at a registry id, and not another use of three letters."""
-    return len(match["number"]) >= (6 if match["gap"] else 4)
+        start, end = (found.start, found.end) if offsets else (None, None)
+        yield _Mention(found.nct, section, start, end, _in_registration(text, found.start))
 
 
 def _in_registration(text: str, start: int) -> bool:

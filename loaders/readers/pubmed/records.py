@@ -10,7 +10,6 @@ And none of them does for a review, an editorial, a comment or a notice: those n
 its NCT id when there is one; when there are several, it is not said which, so each becomes a proposed link.
 """
 
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 from hashlib import sha256
@@ -19,6 +18,7 @@ from typing import NamedTuple
 
 from loaders.link.identifiers import normal_nct
 from loaders.readers.pubmed.text import section
+from loaders.readers.registry_ids import mentions
 from loaders.record import Article, Evidence, Publication, Source, Study, StudyLink, TextSection
 
 __all__ = ["record"]
@@ -47,7 +47,6 @@ _REGISTRIES = frozenset(
         "jprn", "jrct", "lbctr", "ntr", "pactr", "rebec", "repec", "rpcec", "slctr", "tctr", "umin ctr", "umin-ctr",
     }
 )  # fmt: skip
-_NCT = re.compile(r"(?<![A-Za-z0-9])(?:NCT|nct)[ \u00a0\u2010\u2011-]?([0-9]{8})(?![A-Za-z0-9])")
 _BY_RULE = Decimal("0.95")
 _ONE_OF_SEVERAL = Decimal("0.5")
 _TITLE = "Title"
@@ -73,8 +72,8 @@ def record(publication: Publication, data: bytes, name: str, version_date: str |
     if types & _NO_REPORTS:
         return Article(publication=publication, source=source)
     banked, others = _registered(publication.accessions)
-    mentions = [] if banked else list(_mentions(publication))
-    ids = banked or list(dict.fromkeys(mention.nct for mention in mentions))
+    named = [] if banked else list(_mentions(publication))
+    ids = banked or list(dict.fromkeys(mention.nct for mention in named))
     if not (banked or others or len(ids) == 1 or types & _CLINICAL_TYPES):
         return Article(publication=publication, source=source)
     study = Study(
@@ -87,8 +86,8 @@ def record(publication: Publication, data: bytes, name: str, version_date: str |
         publications=[publication],
         source=source,
     )
-    if study.nct and mentions:
-        study.registration_evidence = [_evidence(mentions[0], publication)]
+    if study.nct and named:
+        study.registration_evidence = [_evidence(named[0], publication)]
     if len(ids) > 1:
         reason = "The article names several registered studies, and this is one of them."
         study.links = [StudyLink(target=nct, confidence=_ONE_OF_SEVERAL, reason=reason) for nct in ids]
@@ -127,9 +126,7 @@ def _mentions(publication: Publication) -> Iterator[_Mention]:
     """Yield the NCT ids in the abstracts, then in the title, with their places."""
     texts = [(each.label, each.text or "") for each in publication.sections]
     for place, text in (*texts, (_TITLE, publication.title or "")):
-        if "NCT" in text or "nct" in text:
-            for match in _NCT.finditer(text):
-                yield _Mention(f"NCT{match[1]}", place, *match.span())
+        yield from (_Mention(each.nct, place, each.start, each.end) for each in mentions(text) if each.nct)
 
 
 def _evidence(mention: _Mention, publication: Publication) -> Evidence:

@@ -29,6 +29,8 @@ _TAG = re.compile(rb"<(/?)(PubmedArticle|PubmedBookArticle|DeleteCitation)(?=[\s
 _SET = re.compile(rb"<(Pubmed(?:Book)?ArticleSet)(?:\s[^>]*)?>")
 _SET_END = re.compile(rb"</Pubmed(?:Book)?ArticleSet\s*>")
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>)")
+_SHOWN = 200  # characters of a sentence of the parser, which may repeat what the file says
+_PLACE = re.compile(r", line [0-9]+, column [0-9]+\Z")
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 
 Record = Study | Article | Deleted | SourceError
@@ -138,7 +140,9 @@ def _records(part: bytes, frame: _Frame, parser: etree.XMLParser, name: str, lin
     try:
         root = etree.fromstring(frame.head + part + frame.tail, parser)
     except etree.XMLSyntaxError as error:
-        yield SourceError(name, f"an article is not well-formed XML: {error.msg}", line=line + (error.lineno or 1) - 1)
+        # The parser's own place is one in the article, not in the file, and some of its sentences have two lines.
+        problem = " ".join(_PLACE.sub("", error.msg).split())[:_SHOWN]
+        yield SourceError(name, f"an article is not well-formed XML: {problem}", line=line + (error.lineno or 1) - 1)
         return
     element = root[0] if frame.tail else root
     if element.tag == "DeleteCitation":
@@ -156,6 +160,7 @@ def _records(part: bytes, frame: _Frame, parser: etree.XMLParser, name: str, lin
     else:
         try:
             found, version_date = publication(element)
+            found.pmid = pmid  # of several PMIDs, the first that is one
             yield record(found, part, name, version_date)
         except SourceError as error:
             yield SourceError(name, f"the article with PubMed id {pmid}: {error.problem}", line=line)

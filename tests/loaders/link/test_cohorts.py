@@ -72,9 +72,10 @@ def test_one_group_of_a_study_with_one_arm_is_that_arm():
 
 def test_a_mapping_is_a_claim_in_the_graph_of_links():
     emission = emit(study(["Shade", "Nobody"]))
-    (subject,) = emission.link_subjects
+    subject, _ = emission.link_subjects
     said = emission.links.decode()
     for part in (
+        "ontology#targetCohort>",
         "ontology#CohortMapping>",
         "CohortMappingMethod-SAME_TITLE>",
         '"0.95"',
@@ -84,3 +85,16 @@ def test_a_mapping_is_a_claim_in_the_graph_of_links():
         assert part in said
     assert subject.startswith("https://w3id.org/trialweave/study/NCT00000001/cohort-mapping/")
     assert b"mapsToCohort" not in emission.triples, "the registry does not say so"
+
+
+def test_a_group_leads_straight_to_its_arm_and_goes_with_the_graph_it_was_found_in():
+    emission = emit(study(["Shade"]))
+    group, arm = (f"{emission.study}/cohort/{name}" for name in ("flow-G0", "arm-1"))
+    assert f"<{group}> <https://w3id.org/trialweave/ontology#mapsToCohort> <{arm}> .\n" in emission.links.decode()
+    assert f"<{group}> <http://www.w3.org/ns/prov#wasDerivedFrom> <{emission.graph}> .\n" in emission.links.decode()
+    assert group in emission.link_subjects
+
+
+def test_a_group_that_is_only_the_one_arm_there_is_does_not_lead_straight_to_it():
+    emission = emit(study(["Everybody"], {"Sunshine": ["sun"]}))
+    assert b"CohortMappingMethod-ONLY_ARM" in emission.links and b"mapsToCohort" not in emission.links

@@ -662,14 +662,14 @@ class TestDocuments:
         first, second = map(orjson.dumps, self.two())
         found = list(read_any(b"\n".join([first, second[:50], second]), "x.jsonl"))
         assert [isinstance(each, Study) for each in found] == [True, False, True]
-        assert str(found[1]).startswith("x.jsonl, record 2: is not JSON")
+        assert str(found[1]).startswith("x.jsonl, record 2: is cut off")
 
     @pytest.mark.parametrize(
         ("data", "expected"),
         [
-            (orjson.dumps(record())[:-40], "x.json:1: is not JSON"),
+            (orjson.dumps(record())[:-40], "x.json:1: is cut off: the JSON ends before it is complete"),
             (b'{"protocolSection": {"a": "\x00"}}', "is not JSON"),
-            (b'{"protocolSection": {"a": "\xff"}}', "is not JSON"),
+            (b'{"protocolSection":\n {"a": "\xff"}}', "x.json:2: is not UTF-8 at its byte 29; save it again as UTF-8"),
             (b"[" * 5000, "is not JSON"),
             (b'"protocolSection"', "holds neither a study nor a list of studies"),
             (b'{"protocolSection": []}', "has no protocolSection"),

@@ -399,3 +399,15 @@ def test_no_damage_to_a_file_is_a_crash(data):
             emit_article(record)
         else:
             assert isinstance(record, SourceError | Deleted)
+
+
+def test_a_second_pmid_that_is_none_does_not_take_the_place_of_the_first():
+    found = only(article(pmid="1").replace("</PMID>", '</PMID><PMID Version="1">(</PMID>', 1))
+    assert (found.publication if isinstance(found, Article) else found).pmid == "1"
+
+
+def test_what_the_parser_says_is_one_line_of_bounded_length():
+    broken = article(pmid="1").replace("<PMID", f"<{'x' * 5000}>\0</y><PMID", 1)
+    (error,) = read(article_set(broken))
+    assert isinstance(error, SourceError)
+    assert "\n" not in str(error) and len(str(error)) < 300
