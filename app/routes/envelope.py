@@ -8,6 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import TrialweaveError
+from app.logs import REQUEST_ID
 from app.routes.problems import problem
 
 __all__ = ["Envelope"]
@@ -35,6 +36,7 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         request_id, started = uuid.uuid4().hex, False
+        REQUEST_ID.set(request_id)
         head = scope["method"] == "HEAD"
         # HEAD is GET without the content (RFC 9110, section 9.3.2), so no route needs to know of it.
         scope = {**scope, "request_id": request_id, "method": "GET" if head else scope["method"]}

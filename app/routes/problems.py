@@ -19,6 +19,7 @@ from app.errors import (
     NotFound,
     QuerySyntaxError,
     TrialweaveError,
+    UnreadableDocument,
 )
 from app.pages.rendering import render
 from app.protocol.negotiation import HTML, Format, negotiate
@@ -52,7 +53,7 @@ def problem(request: Request, error: TrialweaveError, headers: dict[str, str] | 
         "detail": error.message,
         "request_id": request.scope.get("request_id", ""),
     }
-    if isinstance(error, QuerySyntaxError) and error.line is not None:
+    if isinstance(error, QuerySyntaxError | UnreadableDocument) and error.line is not None:
         content |= {"line": error.line, "column": error.column}
     all_headers = {"Vary": "Accept", **(headers or {})}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:

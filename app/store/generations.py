@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -145,6 +146,13 @@ class DataDirectory:
         if int(text) and not self.generation(int(text)).is_dir():
             raise self._damaged(f"names generation {text}, which is gone")
         return int(text)
+
+    def age(self) -> float:
+        """Seconds since CURRENT was last set; 0 when nothing was published."""
+        try:
+            return max(0.0, time.time() - self._current.stat().st_mtime)
+        except FileNotFoundError:
+            return 0.0
 
     def _damaged(self, what: str) -> StoreDamaged:
         kept = ", ".join(map(str, self.kept()))
