@@ -54,7 +54,7 @@ def problem(request: Request, error: TrialweaveError, headers: dict[str, str] | 
         "request_id": request.scope.get("request_id", ""),
     }
     if isinstance(error, QuerySyntaxError | UnreadableDocument) and error.line is not None:
-        content |= {"line": error.line, "column": error.column}
+        content |= {"line": error.line} | ({"column": error.column} if error.column is not None else {})
     all_headers = {"Vary": "Accept", **(headers or {})}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         all_headers["Retry-After"] = _RETRY_AFTER

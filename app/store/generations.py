@@ -61,6 +61,10 @@ def engine_errors(doing: str) -> Iterator[None]:
             raise StoreFull(
                 f"The disk is full while {doing}; make room and do it again. Nothing published is lost."
             ) from error
+        if error.errno == errno.EROFS or "read-only file system" in text.lower():
+            raise StoreError(
+                f"The disk is read-only, seen while {doing}; make it writable, or name another folder."
+            ) from error
         if "Corruption" in text:
             raise StoreDamaged(f"The store is damaged, found while {doing}: {text}.") from error
         raise StoreError(f"The store failed while {doing}: {text}.") from error

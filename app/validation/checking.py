@@ -5,6 +5,7 @@ say about it, as it would be when it is loaded. Two sources may disagree; togeth
 breaks. A document goes the way of a load: it is read, emitted and checked.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -140,7 +141,8 @@ def _line(document: Document) -> int | None:
 
 
 def _said(message: str, document: Document) -> str:
-    return message.removeprefix(f"{document.name}:").strip()
+    said = message.removeprefix(f"{document.name}:").strip()
+    return re.sub(r"^(\d+): ", r"line \1: ", said).rstrip(".")
 
 
 def _finding(said: str) -> Finding:

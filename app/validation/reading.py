@@ -44,9 +44,9 @@ DOCUMENT_TYPES: Mapping[str, str] = {
 AUTO = "application/octet-stream"
 """A file of which the client does not say what it is: told by its content."""
 
-_SUFFIXES = {
-    **{syntax.file_extension: name for name, syntax in reversed(RDF_TYPES.items())},
-    **{suffix: name for name, suffix in reversed(DOCUMENT_TYPES.items())},
+_SUFFIXES: Mapping[str, str] = {
+    **{syntax.file_extension: name for name, syntax in RDF_TYPES.items()},
+    **{suffix: name for name, suffix in DOCUMENT_TYPES.items()},
     "yml": "application/yaml",
 }
 
