@@ -5,6 +5,7 @@ fields of its own. Writing never holds the service up: events wait in a queue fo
 them, new ones are dropped and counted.
 """
 
+import asyncio
 import json
 import logging
 import os
@@ -37,6 +38,7 @@ def configure(settings: Settings) -> None:
     # What these say of each step is for those who work on them.
     for name in ("uvicorn", "httpx", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_fault)
 
 
 def as_json(settings: Settings) -> bool:
@@ -53,6 +55,11 @@ def flush() -> None:
     """Wait a moment for the events that are still to be written."""
     for handler in logging.getLogger().handlers:
         handler.flush()
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    """Say whether a record is more than the end of a request that was cancelled when the server stopped."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 class _Patient(logging.Handler):

@@ -40,7 +40,7 @@ class EmbeddedReader:
         self.generation = self._lease.number if self._lease else 0
         try:
             self._store = ox.Store.read_only(str(self._lease.path)) if self._lease else ox.Store()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             self.close()
             raise StoreDamaged(
                 f"Generation {self.generation} in {data} does not open ({error}); roll back to the one before."

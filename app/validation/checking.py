@@ -141,7 +141,7 @@ def _line(document: Document) -> int | None:
 
 
 def _said(message: str, document: Document) -> str:
-    said = message.removeprefix(f"{document.name}:").strip()
+    said = message.removeprefix(document.name).lstrip(",: ")
     return re.sub(r"^(\d+): ", r"line \1: ", said).rstrip(".")
 
 
