@@ -46,13 +46,15 @@ _STOPPED = ("deadline", "cancelled", "lost")
 class _Run:
     """One run while it goes on: it waits first, and begins when a worker takes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, running: Gauge) -> None:
         self.asked = time.monotonic()
         self.began: float | None = None
+        self._running = running
 
     def begin(self) -> None:
         """Say that the waiting is over."""
         self.began = time.monotonic()
+        self._running.inc()
 
 
 class Runs:
@@ -64,6 +66,7 @@ class Runs:
         self._killed = Counter(f"{name}_kills", "Worker processes ended by a run, by why.", ["why"], registry=registry)
         self._waits = Histogram(f"{name}_wait_seconds", "Waiting for a worker.", registry=registry, buckets=_SECONDS)
         self._times = Histogram(f"{name}_seconds", "Runs without the wait.", registry=registry, buckets=_SECONDS)
+        self._running = Gauge(f"{name}_running", "Runs that go on now.", registry=registry)
         for outcome in OUTCOMES:
             self._outcomes.labels(outcome)
         for why in _STOPPED:
@@ -72,7 +75,7 @@ class Runs:
     @contextmanager
     def counted(self) -> Iterator[_Run]:
         """Count the run that goes on inside, by the error that ends it, if any."""
-        run, outcome = _Run(), "answered"
+        run, outcome = _Run(self._running), "answered"
         try:
             yield run
         except BaseException as error:
@@ -86,6 +89,7 @@ class Runs:
         self._outcomes.labels(outcome).inc()
         self._waits.observe((run.began or now) - run.asked)
         if run.began is not None:
+            self._running.dec()
             self._times.observe(now - run.began)
             if outcome in _STOPPED:
                 self._killed.labels(outcome).inc()

@@ -252,10 +252,8 @@ def restore(
     from app.backup import restore as restore_from
 
     restored = restore_from(backup, _data(data), verify=verify)
-    checked = "counted and hashed as it was backed up" if verify else "not verified"
-    said = (
-        f"Generation {restored.generation} of {restored.made} is published again: {restored.quads:,} quads, {checked}."
-    )
+    said = f"Generation {restored.generation} of {restored.made} is published again: {restored.quads:,} quads, "
+    said += "counted and hashed as they were backed up." if verify else "not verified."
     print(json.dumps(asdict(restored), indent=2) if as_json else said)
 
 

@@ -68,7 +68,12 @@ def test_the_state_of_the_service_is_told(client: TestClient) -> None:
     assert found["trialweave_generation"] == 1
     assert 0 <= found["trialweave_generation_age_seconds"] < 3600
     assert found["trialweave_query_workers"] == 1
-    assert found["trialweave_query_queue"] == found["trialweave_validation_queue"] == 0
+    assert (
+        found["trialweave_query_queue"]
+        == found["trialweave_query_running"]
+        == found["trialweave_validation_queue"]
+        == 0
+    )
     assert found["process_resident_memory_bytes"] > 1024**2
 
 
