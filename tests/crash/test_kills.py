@@ -23,7 +23,10 @@ from tests.crash.victims import VICTIMS, Victim
 
 ROUNDS = int(os.environ.get("TRIALWEAVE_CRASH_ROUNDS", "27"))
 LONGEST = 1.5
-"""Steps after which a writer is killed at the latest, by the time that its first one took."""
+"""Steps after which the first writer is killed at the latest, by the time that an undisturbed one took."""
+
+PACE = 1.15
+"""How much later, or earlier, the next kill may come after one that came before, or after, a step was done."""
 
 MEMORY = Path("/dev/shm")
 """A disk in memory, if there is one: a process that is killed loses nothing to it, and it waits for no disk."""
@@ -61,6 +64,8 @@ def test_a_writer_killed_at_any_moment_leaves_what_it_acknowledged(victim: Victi
             assert victim.published(data) == found, "opening for writing changed what is published"
         except Exception as error:
             pytest.fail(f"Round {number} with TRIALWEAVE_CRASH_SEED={seed}: {type(error).__name__}: {error}")
+        # Half of the kills are to come before the first acknowledgement, however busy the machine is.
+        seconds *= PACE if found == step else 1 / PACE
         step = found
     assert step > first, f"no writer ever came to its end; TRIALWEAVE_CRASH_SEED={seed}"
 
