@@ -9,6 +9,7 @@ __all__ = [
     "STATUS",
     "AnswerTooLarge",
     "BadRequest",
+    "BodyTooLarge",
     "Busy",
     "DeadlineExceeded",
     "MethodNotAllowed",
@@ -23,6 +24,7 @@ __all__ = [
     "StoreInUse",
     "StoreUnreadable",
     "TrialweaveError",
+    "UnreadableDocument",
     "UnsupportedMediaType",
     "WorkerLost",
     "WritingOff",
@@ -68,6 +70,19 @@ class QuerySyntaxError(TrialweaveError):
         super().__init__(message)
         self.line = line
         self.column = column
+
+
+class UnreadableDocument(TrialweaveError):
+    """What was sent to be validated cannot be parsed. `line` and `column` count from 1, None when unknown."""
+
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+class BodyTooLarge(TrialweaveError):
+    """The request's body has more bytes than the setting for it allows."""
 
 
 class QueryTooLarge(TrialweaveError):
@@ -121,11 +136,13 @@ class StoreFull(StoreError):
 STATUS: dict[type[TrialweaveError], int] = {
     BadRequest: 400,
     QuerySyntaxError: 400,
+    UnreadableDocument: 400,
     QueryRefused: 403,
     WritingOff: 403,
     NotFound: 404,
     MethodNotAllowed: 405,
     NotAcceptable: 406,
+    BodyTooLarge: 413,
     QueryTooLarge: 413,
     AnswerTooLarge: 413,
     UnsupportedMediaType: 415,

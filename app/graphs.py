@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 
 import pyoxigraph as ox
 
+from app.description import EXAMPLES_GRAPH, PREFIXES_GRAPH, VOID_GRAPH, describe
 from app.intake import Outcome, Summary
 from app.manifest import Manifest
+from app.resources import ontology_triples
 from app.store.base import Change, ReplaceGraph, ReplaceSubjects
 from app.store.embedded import EmbeddedStore
 from app.store.quarantine import Quarantine, Rejected
@@ -48,6 +50,8 @@ _SUFFIXES = {
 }
 _PACKED = (".gz", ".zip")
 _SHARED = (LINKS_GRAPH, PROVENANCE_GRAPH)
+# What the service says of itself; another service's copy must not take its place.
+_OWN = (ONTOLOGY_GRAPH, EXAMPLES_GRAPH, PREFIXES_GRAPH, VOID_GRAPH)
 _PROV = PREFIXES["prov"]
 _TYPE = PREFIXES["rdf"] + "type"
 _TW = PREFIXES["tw"]
@@ -80,6 +84,9 @@ def load_graphs(
                 summary.add(outcome)
                 progress(outcome)
             manifest.add(document, (outcome.status for outcome in outcomes))
+        if changed:
+            store.apply([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
+            describe(store, written=1, graphs=1)
         summary.generation = store.publish() if changed else store.info().generation
         summary.seconds = {"total": perf_counter() - started}
         manifest.finish(summary.counts, summary.seconds, summary.generation, LOADER_VERSION)
@@ -105,8 +112,8 @@ def _taken(document: Document | SourceError, quarantine: Quarantine) -> Iterator
     if not graphs:
         yield _Taken(Outcome(document.name, "ignored", messages=(f"{document.name}: holds no triple",)))
     for graph, triples in graphs.items():
-        if graph == ONTOLOGY_GRAPH:
-            yield _Taken(Outcome(document.name, "ignored", graph=graph))  # The service's own is there already.
+        if graph in _OWN:
+            yield _Taken(Outcome(document.name, "ignored", graph=graph))
         elif graph in _SHARED:
             subjects = tuple(dict.fromkeys(_iri(triple.subject) for triple in triples))
             change = ReplaceSubjects(graph, subjects, _n_triples(triples))

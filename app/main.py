@@ -9,12 +9,15 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
+from app.metrics import Metrics
 from app.pages.rendering import STATIC
-from app.routes import description, dump, health, home, resources, sparql, vocabulary
+from app.routes import description, dump, health, home, metrics, resources, sparql, validate, vocabulary
 from app.routes.envelope import Envelope
+from app.routes.observation import Observation
 from app.routes.problems import handle_problems
 from app.settings import Settings
 from app.store.workers import WorkerPool
+from app.validation.pool import ValidatorPool
 
 __all__ = ["create_app"]
 
@@ -38,11 +41,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        middleware=[_CORS, Middleware(Envelope)],
+        middleware=[_CORS, Middleware(Envelope), Middleware(Observation)],
     )
     application.state.settings = chosen
+    application.state.metrics = Metrics()
     handle_problems(application)
-    routers = [module.router for module in (home, sparql, health, vocabulary, description, dump, resources)]
+    modules = (home, sparql, health, metrics, validate, vocabulary, description, dump, resources)
+    routers = [module.router for module in modules]
     for router in routers:
         application.include_router(router)
     application.state.routes = [route for router in routers for route in router.routes]
@@ -53,10 +58,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
-    pool = application.state.pool = WorkerPool(settings.data, settings)
+    counted = application.state.metrics = Metrics()
+    pool = application.state.pool = WorkerPool(settings.data, settings, counted.queries)
+    validators = application.state.validators = ValidatorPool(settings, counted.validations)
     await pool.start()
+    _watch(counted, pool, validators)
     try:
         await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
         yield
     finally:
+        await validators.close()
         await pool.close()
+
+
+def _watch(counted: Metrics, pool: WorkerPool, validators: ValidatorPool) -> None:
+    """Have the counters show what is not counted but looked at. A cache of answers is told of with `counted.cache`."""
+    counted.gauge("query_queue", "Queries that wait for a worker.", lambda: pool.waiting)
+    counted.gauge("query_workers", "Query worker processes.", lambda: pool.alive)
+    counted.gauge("validation_queue", "Validations that wait for a process.", lambda: validators.waiting)
+    counted.gauge("generation", "The published generation.", lambda: pool.generation)
+    counted.gauge("generation_age_seconds", "Time since it was published.", lambda: pool.data.age())

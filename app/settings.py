@@ -1,6 +1,7 @@
 """Every knob of the service, in one place. Each is an environment variable with the prefix TRIALWEAVE_."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +29,16 @@ class Settings(BaseSettings):
     worker_memory: int = Field(2 * 1024**3, ge=256 * 1024**2, description="Bytes of memory a query worker may use.")
     queue: int = Field(8, ge=1, description="Queries that may wait for a worker.")
     queue_wait: float = Field(10.0, gt=0, description="Seconds a query may wait for a worker.")
+    validators: int = Field(1, ge=1, description="Processes that validate what clients send, started when needed.")
+    validate_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Bytes of a document sent to be validated.")
+    shutdown_wait: float = Field(
+        10.0, ge=0, description="Seconds that running requests have to end in when the service is stopped."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="How events are written to standard error; auto is text on a terminal, else JSON lines."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least event written.")
+    log_queries: bool = Field(False, description="Whether the text of queries is written to the log.")
     ctgov_url: str = Field("https://clinicaltrials.gov/api/v2", description="Where studies are fetched from.")
     ctgov_rate: float = Field(1.0, gt=0, le=1000, description="Requests a second to ClinicalTrials.gov.")
     ncbi_url: str = Field(

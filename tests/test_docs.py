@@ -68,7 +68,7 @@ def test_console_blocks_print_what_the_page_says(page, environment):
         assert re.fullmatch(pattern, printed), f"$ {command}\n{printed}{done.stderr}"
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     for target in LINK.findall(page.read_text()):
         if "://" not in target:
@@ -78,8 +78,16 @@ def test_links_lead_somewhere(page):
 def test_the_documented_limits_are_the_settings_defaults():
     from app.settings import Settings
 
-    rows = re.findall(r"^\| (`TRIALWEAVE_.*?) \| ([0-9, ]+) \|", (ROOT / "docs/querying.md").read_text(), re.MULTILINE)
+    text = "".join((ROOT / "docs" / name).read_text() for name in ("querying.md", "validating.md"))
+    rows = re.findall(r"^\| (`TRIALWEAVE_.*?) \| ([0-9, ]+) \|", text, re.MULTILINE)
     assert rows
     for names, values in rows:
         for name, value in zip(re.findall(r"TRIALWEAVE_(\w+)", names), values.split(","), strict=True):
             assert Settings.model_fields[name.lower()].default == float(value), name
+
+
+def test_the_tests_that_hold_a_promise_are_there():
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text())
+    assert named
+    for name in named:
+        assert (ROOT / name).is_file(), name

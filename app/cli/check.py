@@ -1,16 +1,22 @@
 """Checking documents without storing them, and finding the characters that evidence needs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from app.errors import TrialweaveError, UnreadableDocument
+from app.validation.checking import validate
+from app.validation.reading import Kind, type_of
 from loaders import readers
+from loaders.catalogue import Catalogue, Identifiers
 from loaders.documents import Document, documents
 from loaders.emit import Identity
 from loaders.errors import SourceError
 from loaders.evidence import check as check_evidence
 from loaders.evidence import locate
+from loaders.gate import Report, short
 from loaders.pipeline import prepare
-from loaders.record import Study
+from loaders.record import Article, Study
 
 __all__ = ["Check", "check", "places"]
 
@@ -32,6 +38,8 @@ def check(sources: list[str], format: str) -> list[Check]:
     for document in documents(sources):
         if isinstance(document, SourceError):
             checks.append(Check(document.source, False, "cannot be read", (str(document),)))
+        elif format == "auto" and document.named and (syntax := _rdf(document)):
+            checks += _rdf_checks(document, syntax)
         elif format == "auto" and not document.named and not readers.reader_for(document.data, document.name):
             continue
         else:
@@ -40,20 +48,52 @@ def check(sources: list[str], format: str) -> list[Check]:
                     checks.append(Check(document.name, False, "cannot be read", tuple(str(record).split("\n"))))
                 elif isinstance(record, Study):
                     studies.append((document, record))
+                elif isinstance(record, Article):
+                    checks.append(_article_check(document.name, record))
     pages = [study for _, study in studies if study.page]
     checks += [_check(document.name, study, pages) for document, study in studies]
     return checks
+
+
+def _rdf(document: Document) -> Kind | None:
+    """The syntax of an RDF file, which no reader of sources knows, by the ending of its name."""
+    kind = Kind(type_of(document.name))
+    return kind if kind.syntax and not readers.reader_for(document.data, document.name) else None
+
+
+def _rdf_checks(document: Document, kind: Kind) -> Iterator[Check]:
+    """Yield the verdict on each graph of an RDF file, as the service would give it."""
+    try:
+        for each in validate(document.data, kind).checked:
+            about = f"{document.name}, {short(each.graph)}" if each.graph else document.name
+            yield _verdict(about, each.report, [f"{document.name}: {line}" for line in each.report.lines()])
+    except TrialweaveError as error:
+        line = error.line if isinstance(error, UnreadableDocument) else None
+        said = SourceError(document.name, error.message, line=line)
+        yield Check(document.name, False, "cannot be read", (str(said),))
+
+
+def _article_check(name: str, article: Article) -> Check:
+    identity = Catalogue().identify(Identifiers.of(article)).identity
+    report = prepare(article, identity).report
+    remarks = article.source.warnings if article.source else []
+    return _verdict(name, report, [f"{name}: {line}" for line in (*remarks, *report.lines())])
+
+
+def _verdict(name: str, report: Report, messages: list[str]) -> Check:
+    if not report.conforms:
+        return Check(name, False, "would be turned away", tuple(messages))
+    return Check(name, True, f"sound, with {len(messages)} remarks" if messages else "sound", tuple(messages))
 
 
 def _check(name: str, study: Study, pages: list[Study]) -> Check:
     report = prepare(study, Identity.of(study)).report
     misplaced = [f"{name}: {problem}" for problem in check_evidence(study, pages)]
     warnings = study.source.warnings if study.source else []
-    messages = (*misplaced, *(f"{name}: {line}" for line in (*warnings, *report.lines())))
-    sound = report.conforms and not misplaced
-    if not sound:
-        return Check(name, False, "would be turned away" if not report.conforms else "evidence is misplaced", messages)
-    return Check(name, True, "sound" if not messages else f"sound, with {len(messages)} remarks", messages)
+    messages = [*misplaced, *(f"{name}: {line}" for line in (*warnings, *report.lines()))]
+    if misplaced and report.conforms:
+        return Check(name, False, "evidence is misplaced", tuple(messages))
+    return _verdict(name, report, messages)
 
 
 def places(page: str, text: str) -> list[str]:

@@ -238,6 +238,36 @@ def rollback(data: Data = None) -> None:
 
 
 @cli.command()
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="The new folder to write.", show_default=False)],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what is published into a new folder, with its count and fingerprint. Services and loads may go on."""
+    from app.backup import back_up
+
+    made = back_up(_data(data), target)
+    said = f"Generation {made.generation} with {made.quads:,} quads is in {target}, fingerprint {made.fingerprint}."
+    print(json.dumps(asdict(made), indent=2) if as_json else said)
+
+
+@cli.command()
+def restore(
+    backup: Annotated[Path, typer.Argument(metavar="DIR", help="The backup.", show_default=False)],
+    data: Data = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Count and hash every quad before.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish what a backup holds as the next generation. A running service takes it up; rollback goes back."""
+    from app.backup import restore as restore_from
+
+    restored = restore_from(backup, _data(data), verify=verify)
+    said = f"Generation {restored.generation} of {restored.made} is published again: {restored.quads:,} quads, "
+    said += "counted and hashed as they were backed up." if verify else "not verified."
+    print(json.dumps(asdict(restored), indent=2) if as_json else said)
+
+
+@cli.command()
 def doctor(data: Data = None, as_json: AsJson = False) -> None:
     """Look at this machine and the data directory, and say what is not well and what to do."""
     from app.cli.doctor import examine

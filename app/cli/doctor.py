@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from app.errors import TrialweaveError
 from app.resources import ONTOLOGY_FILE, SHAPES, VALUES_FILE
 from app.settings import Settings
 from app.store.embedded import EmbeddedReader
+from app.store.generations import DataDirectory
 from app.store.quarantine import Quarantine
 from app.store.workers import isolation
 
@@ -19,6 +21,12 @@ __all__ = ["Finding", "examine"]
 
 LEAST_FREE = 1024**3
 """Bytes that should be free on the disk of the data directory: a load needs room for one more generation."""
+
+LEAST_MEMORY = 512 * 1024**2
+"""Bytes of memory that should be free: what a demanding query takes."""
+
+LONG_QUERY = 300.0
+"""Seconds; a longer deadline is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at everything. Nothing is changed and nothing raises."""
     return [
         finding
-        for look in (_software, _files, _disk, _store, _quarantine, _workers)
+        for look in (_software, _settings, _files, _disk, _memory, _store, _orphans, _quarantine, _workers)
         for finding in _safely(look, settings)
     ]
 
@@ -50,8 +58,27 @@ def _safely(look: Callable[[Settings], Iterator[Finding]], settings: Settings) -
 
 def _software(_: Settings) -> Iterator[Finding]:
     yield Finding("Python", sys.version_info >= (3, 11), f"{platform.python_version()} (3.11 or newer is needed)")
-    for package in ("trialweave", "pyoxigraph", "rdflib", "pyshacl", "fastapi"):
+    for package in ("trialweave", "pyoxigraph", "pyshifty", "pyshacl", "rdflib", "fastapi", "uvicorn"):
         yield Finding(package, True, version(package))
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    """Name what was set, so that a strange behaviour has its cause beside it; secrets stay out."""
+    for name in sorted(settings.model_fields_set - {"data"}):
+        yield Finding("setting", True, f"TRIALWEAVE_{name.upper()}={getattr(settings, name)}")
+    needed = (settings.workers + settings.validators) * settings.worker_memory
+    if (memory := _memory_bytes("MemTotal")) and needed > memory:
+        yield Finding(
+            "setting",
+            settings.worker_memory <= memory,
+            f"workers and validators may take {_gib(needed)} together and this machine has {_gib(memory)}; "
+            "lower TRIALWEAVE_WORKER_MEMORY or TRIALWEAVE_WORKERS if all of them are ever busy",
+        )
+    if settings.query_timeout > LONG_QUERY:
+        said = f"queries may run {settings.query_timeout:g} s, so a few of them hold all workers for that long"
+        yield Finding("setting", True, said)
+    if settings.log_queries:
+        yield Finding("setting", True, "the text of queries is written to the log, where others may read it")
 
 
 def _files(_: Settings) -> Iterator[Finding]:
@@ -66,10 +93,33 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     while not place.exists() and place != place.parent:
         place = place.parent
     free = shutil.disk_usage(place).free
-    state = f"{free / 1024**3:.1f} GiB free" + ("" if free >= LEAST_FREE else "; make room before loading")
+    state = f"{_gib(free)} free" + ("" if free >= LEAST_FREE else "; make room before loading")
     yield Finding("disk", free >= LEAST_FREE, state)
     writable = os.access(place, os.W_OK)
     yield Finding("permission", writable, f"{place} is writable" if writable else f"{place} cannot be written to")
+
+
+def _memory(settings: Settings) -> Iterator[Finding]:
+    free = _memory_bytes("MemAvailable")
+    if free is None:
+        yield Finding("memory", True, "unknown: this platform does not tell")
+        return
+    enough = free >= min(settings.worker_memory, LEAST_MEMORY)
+    yield Finding("memory", enough, f"{_gib(free)} free" + ("" if enough else "; stop something, or queries will fail"))
+
+
+def _memory_bytes(name: str) -> int | None:
+    """What Linux says of its memory, None elsewhere."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    found = [line.split() for line in lines if line.startswith(f"{name}:")]
+    return 1024 * int(found[0][1]) if found else None
+
+
+def _gib(size: int) -> str:
+    return f"{size / 1024**3:.1f} GiB"
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
@@ -79,6 +129,16 @@ def _store(settings: Settings) -> Iterator[Finding]:
     with EmbeddedReader(settings.data) as reader:
         info = reader.info()
     yield Finding("data", True, f"{info.location}: generation {info.generation}, {info.quads:,} quads, {info.engine}")
+
+
+def _orphans(settings: Settings) -> Iterator[Finding]:
+    """What killed writers left. The next load removes it, so it is well unless nobody loads and it holds the disk."""
+    orphans, writing = DataDirectory(settings.data).orphans()
+    names = ", ".join(sorted(orphan.relative_to(settings.data).as_posix() for orphan in orphans))
+    if writing:
+        yield Finding("orphan files", True, "a writer is at work")
+    else:
+        yield Finding("orphan files", not names, f"{names}; the next load removes them" if names else "none")
 
 
 def _quarantine(settings: Settings) -> Iterator[Finding]:

@@ -1,16 +1,23 @@
 """Serving over HTTP from the command line."""
 
 import errno
+import logging
+import math
+import signal
 import socket
 from collections.abc import Callable
+from importlib.metadata import version
 
 import uvicorn
 
 from app.errors import StoreError
+from app.logs import configure, fields, flush
 from app.main import create_app
 from app.settings import Settings
 
 __all__ = ["run"]
+
+_log = logging.getLogger(__name__)
 
 
 def run(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -18,12 +25,23 @@ def run(settings: Settings, host: str, port: int, announce: Callable[[str], None
 
     Raises StoreError when the address cannot be listened on.
     """
+    # The server raises the signal again when all is done. A service that was asked to stop, and did, has not failed.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     with _listen(host, port) as listener:
         app = create_app(settings)
         shown = f"[{host}]" if ":" in host else host
-        announce(f"Trialweave serves {settings.data} on http://{shown}:{listener.getsockname()[1]}/")
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        address = f"http://{shown}:{listener.getsockname()[1]}/"
+        if settings.log_format != "json":
+            announce(f"Trialweave serves {settings.data} on {address}")
+        configure(settings)
+        _log.info("serving", extra=fields(address=address, data=settings.data, version=version("trialweave")))
+        wait = math.ceil(settings.shutdown_wait)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=wait
+        )
         uvicorn.Server(config).run(sockets=[listener])
+        _log.info("stopped")
+        flush()
 
 
 def _listen(host: str, port: int) -> socket.socket:

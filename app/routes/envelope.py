@@ -1,5 +1,6 @@
 """What every answer carries, and the last stop for unexpected errors."""
 
+import asyncio
 import logging
 import uuid
 
@@ -7,7 +8,8 @@ from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import TrialweaveError
+from app.errors import Busy, TrialweaveError
+from app.logs import REQUEST_ID
 from app.routes.problems import problem
 
 __all__ = ["Envelope"]
@@ -35,6 +37,7 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         request_id, started = uuid.uuid4().hex, False
+        REQUEST_ID.set(request_id)
         head = scope["method"] == "HEAD"
         # HEAD is GET without the content (RFC 9110, section 9.3.2), so no route needs to know of it.
         scope = {**scope, "request_id": request_id, "method": "GET" if head else scope["method"]}
@@ -53,6 +56,12 @@ class Envelope:
 
         try:
             await self._app(scope, receive, send_enveloped)
+        except asyncio.CancelledError:
+            # The server stops and has waited for as long as it may. Whoever waits is told, and asks elsewhere or again.
+            if not started:
+                stopping = Busy("The service is being stopped; ask again in a few seconds.")
+                await problem(Request(scope), stopping)(scope, receive, send_enveloped)
+            raise
         except Exception:  # Whatever went wrong, the client gets an answer without internals, and the log gets them.
             _log.exception("Request %s failed", request_id)
             if started:

@@ -5,29 +5,37 @@ from importlib.metadata import version
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from app.errors import Busy, TrialweaveError
-from app.routes.dependencies import PoolDependency
+from app.errors import Busy, StoreError, TrialweaveError
+from app.routes.dependencies import PoolDependency, QueryPool
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["operation"])
 
 
 @router.get("/health", operation_id="health", summary="State of the service")
-@router.get("/health/ready", include_in_schema=False)
+@router.get("/health/ready", operation_id="ready", summary="Whether queries are answered")
 async def health(pool: PoolDependency) -> JSONResponse:
     """Say whether queries are answered, from which generation, and how many quads it has; 503 when they are not.
 
-    The number is null while all workers are too busy to count.
+    The number is null while all workers are too busy to count: a busy service is a ready one.
     """
     state = {"version": version("trialweave"), "generation": pool.generation}
     try:
-        info = await pool.info()
-    except Busy:
-        return JSONResponse({"status": "ready", **state, "quads": None})
+        return JSONResponse({"status": "ready", **state, **await _count(pool)})
     except TrialweaveError as error:
         return JSONResponse({"status": "live", "detail": error.message, **state}, 503, {"Retry-After": "5"})
-    return JSONResponse({"status": "ready", **state, "quads": info.quads, "engine": info.engine})
+
+
+async def _count(pool: QueryPool) -> dict[str, object]:
+    try:
+        info = await pool.info()
+    except Busy:
+        return {"quads": None}
+    # Counted once a generation, so an answer does not show that a worker is there to answer the next query.
+    if not pool.alive:
+        raise StoreError("No query worker runs; one is started every second until it works.")
+    return {"quads": info.quads, "engine": info.engine}
 
 
 @router.get("/health/live", operation_id="live", summary="Whether the process answers")

@@ -19,6 +19,7 @@ from app.errors import (
     NotFound,
     QuerySyntaxError,
     TrialweaveError,
+    UnreadableDocument,
 )
 from app.pages.rendering import render
 from app.protocol.negotiation import HTML, Format, negotiate
@@ -52,8 +53,8 @@ def problem(request: Request, error: TrialweaveError, headers: dict[str, str] | 
         "detail": error.message,
         "request_id": request.scope.get("request_id", ""),
     }
-    if isinstance(error, QuerySyntaxError) and error.line is not None:
-        content |= {"line": error.line, "column": error.column}
+    if isinstance(error, QuerySyntaxError | UnreadableDocument) and error.line is not None:
+        content |= {"line": error.line} | ({"column": error.column} if error.column is not None else {})
     all_headers = {"Vary": "Accept", **(headers or {})}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         all_headers["Retry-After"] = _RETRY_AFTER

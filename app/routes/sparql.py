@@ -1,6 +1,7 @@
 """The SPARQL endpoint (W3C SPARQL 1.1 Protocol)."""
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from app.description.service import describe_service
 from app.errors import AnswerTooLarge, QueryTooLarge, WritingOff
+from app.logs import fields
 from app.pages.facts import rows
 from app.pages.rendering import render
 from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chosen, negotiate
@@ -22,6 +24,8 @@ from loaders.link.identifiers import BASE
 __all__ = ["router"]
 
 router = APIRouter(tags=["SPARQL"])
+
+_log = logging.getLogger(__name__)
 
 _PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_ROWS = 1000
@@ -71,6 +75,8 @@ def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Re
 
 
 async def _answer(operation: QueryOperation, accept: Sequence[str], pool: QueryPool, settings: Settings) -> Response:
+    level = logging.INFO if settings.log_queries else logging.DEBUG
+    _log.log(level, "query", extra=fields(text=operation.text))
     form = check_query(operation.text, settings)
     is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
     chosen = negotiate(accept, (*(GRAPH_FORMATS if is_graph else SOLUTION_FORMATS), HTML))

@@ -20,7 +20,7 @@ from app.store.union import align, count_named, stray, with_union, without_graph
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["EmbeddedReader", "EmbeddedStore", "rollback"]
+__all__ = ["EmbeddedReader", "EmbeddedStore", "copy_published", "rollback"]
 
 _BLOCK = 1024 * 1024
 """Bytes of N-Quads looked at together."""
@@ -40,7 +40,7 @@ class EmbeddedReader:
         self.generation = self._lease.number if self._lease else 0
         try:
             self._store = ox.Store.read_only(str(self._lease.path)) if self._lease else ox.Store()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             self.close()
             raise StoreDamaged(
                 f"Generation {self.generation} in {data} does not open ({error}); roll back to the one before."
@@ -230,20 +230,7 @@ class EmbeddedStore:
 
         Raises StoreError when `target` exists or nothing was published, StoreFull.
         """
-        if target.exists():
-            raise StoreError(f"{target} exists; a backup needs a new folder.")
-        with self.data.lease() or nullcontext() as lease:
-            if not lease:
-                raise StoreError(f"{self.data.path} has published nothing yet, so there is nothing to back up.")
-            copy = DataDirectory(target)
-            copy.lock()
-            try:
-                copy.publish(ox.Store.read_only(str(lease.path)), after=lease.number - 1)
-            except BaseException:
-                shutil.rmtree(target, ignore_errors=True)
-                raise
-            finally:
-                copy.unlock()
+        copy_published(self.data, target)
 
     def info(self) -> StoreInfo:
         """What is published; `quads` does not count unpublished changes."""
@@ -260,6 +247,30 @@ class EmbeddedStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def copy_published(data: DataDirectory, target: Path) -> int:
+    """Write the published generation into `target` as a data directory of its own; return its number, which it keeps.
+
+    No lock is needed: readers and a writer go on. Raises StoreError when `target` exists or nothing was published,
+    StoreFull.
+    """
+    if target.exists():
+        raise StoreError(f"{target} exists; a backup needs a new folder.")
+    with data.lease() or nullcontext() as lease:
+        if not lease:
+            raise StoreError(f"{data.path} has published nothing yet, so there is nothing to back up.")
+        copy = DataDirectory(target)
+        copy.lock()
+        try:
+            with engine_errors(f"reading generation {lease.number}"):
+                store = ox.Store.read_only(str(lease.path))
+            return copy.publish(store, after=lease.number - 1)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        finally:
+            copy.unlock()
 
 
 def rollback(data: Path) -> int:

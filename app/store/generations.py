@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -60,9 +61,21 @@ def engine_errors(doing: str) -> Iterator[None]:
             raise StoreFull(
                 f"The disk is full while {doing}; make room and do it again. Nothing published is lost."
             ) from error
-        if "Corruption" in text:
-            raise StoreDamaged(f"The store is damaged, found while {doing}: {text}.") from error
+        if error.errno == errno.EROFS or "read-only file system" in text.lower():
+            raise StoreError(
+                f"The disk is read-only, seen while {doing}; make it writable, or name another folder."
+            ) from error
+        _raise_if_damaged(error, doing)
         raise StoreError(f"The store failed while {doing}: {text}.") from error
+    except RuntimeError as error:
+        # What the engine finds while it reads on is of this kind; so are faults of a query, which are not ours.
+        _raise_if_damaged(error, doing)
+        raise
+
+
+def _raise_if_damaged(error: Exception, doing: str) -> None:
+    if "Corruption" in str(error):
+        raise StoreDamaged(f"The store is damaged, found while {doing}: {error}") from error
 
 
 class Lease:
@@ -145,6 +158,13 @@ class DataDirectory:
         if int(text) and not self.generation(int(text)).is_dir():
             raise self._damaged(f"names generation {text}, which is gone")
         return int(text)
+
+    def age(self) -> float:
+        """Seconds since CURRENT was last set; 0 when nothing was published."""
+        try:
+            return max(0.0, time.time() - self._current.stat().st_mtime)
+        except FileNotFoundError:
+            return 0.0
 
     def _damaged(self, what: str) -> StoreDamaged:
         kept = ", ".join(map(str, self.kept()))
@@ -232,20 +252,38 @@ class DataDirectory:
         return descriptor
 
     def _clear_leftovers(self) -> None:
-        shutil.rmtree(self.writer, ignore_errors=True)
-        for entry in self._generations.iterdir():
-            if not _NUMBERED.fullmatch(entry.name):
-                _remove(entry)
-        for orphan in self._generations.glob("*/bulk-*.sst"):
-            orphan.unlink(missing_ok=True)
-        for temporary in self.path.glob("*.new"):
-            temporary.unlink(missing_ok=True)
+        for orphan in list(self._leftovers()):
+            if orphan.parent == self._generations and orphan.name.isdigit():
+                self._remove_unless_held(orphan)
+            else:
+                _remove(orphan)
+
+    def orphans(self) -> tuple[list[Path], bool]:
+        """What a killed writer has left, and whether a writer is at work now, whose files would look the same."""
+        if not self.path.is_dir():
+            return [], False
+        with suppress(OSError):
+            descriptor = os.open(self.path / "LOCK", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return [], True
+            finally:
+                os.close(descriptor)
+        # A generation that was rolled back from is to be removed as well, but somebody knows of it.
+        return [path for path in self._leftovers() if not path.with_suffix(".withdrawn").exists()], False
+
+    def _leftovers(self) -> Iterator[Path]:
+        if self.writer.exists():
+            yield self.writer
+        if self._generations.is_dir():
+            yield from (entry for entry in self._generations.iterdir() if not _NUMBERED.fullmatch(entry.name))
+            yield from self._generations.glob("*/bulk-*.sst")
+        yield from self.path.glob("*.new")
         with suppress(StoreDamaged):
             # Killed after the checkpoint got its name and before CURRENT did: it was never published.
             current = self.current()
-            for number in self._on_disk():
-                if number > current:
-                    self._remove_unless_held(self.generation(number))
+            yield from (self.generation(number) for number in self._on_disk() if number > current)
 
     def unlock(self) -> None:
         """Stop being the writer and drop its unpublished copy. Does nothing without the lock."""

@@ -25,7 +25,7 @@ from app.errors import QuerySyntaxError, TrialweaveError
 from app.store.base import Query
 from app.store.embedded import EmbeddedReader
 
-__all__ = ["HEADER", "STACK", "leave_network", "main"]
+__all__ = ["HEADER", "STACK", "leave_network", "limit_memory", "main"]
 
 HEADER = struct.Struct("!II")
 """Bytes of JSON, bytes of body."""
@@ -58,7 +58,7 @@ def main() -> None:
     data = Path(sys.argv[1])
     descriptor, memory, limit = map(int, sys.argv[2:5])
     leave_network()
-    _limit_memory(memory)
+    limit_memory(memory)
     connection = socket.socket(fileno=descriptor)
     threading.stack_size(STACK)
     threading.Thread(target=_serve, args=(connection, data, limit), daemon=True).start()
@@ -69,7 +69,8 @@ def main() -> None:
     os._exit(0)
 
 
-def _limit_memory(memory: int) -> None:
+def limit_memory(memory: int) -> None:
+    """Cap the address space of this process so that it can use that many bytes, and have it leave no core dump."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         space = memory + STACK + _RESERVED

@@ -21,19 +21,21 @@ from typing import Any
 import app
 from app import errors
 from app.errors import Busy, DeadlineExceeded, QuerySyntaxError, StoreDamaged, StoreError, TrialweaveError, WorkerLost
+from app.metrics import Runs
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
 from app.store.generations import ENGINE, DataDirectory
 from app.store.worker import HEADER
 
-__all__ = ["WorkerPool", "isolation"]
+__all__ = ["PYTHON", "WorkerPool", "environment", "isolation"]
 
 _log = logging.getLogger(__name__)
 
 _QUERY = [field.name for field in fields(Query)]
 
 # -P: the folder the service was started in is no place to import code from.
-_PYTHON = [sys.executable, "-P"]
+PYTHON = [sys.executable, "-P"]
+"""What a worker of any kind is started with."""
 
 _START = 10.0
 """Seconds a new worker may take until it is ready; it takes well under a tenth of one."""
@@ -43,10 +45,14 @@ _WATCH = 0.5
 
 
 class WorkerPool:
-    """`settings.workers` processes that answer from the published generation. To be used in one event loop."""
+    """`settings.workers` processes that answer from the published generation. To be used in one event loop.
 
-    def __init__(self, data: Path, settings: Settings) -> None:
+    `runs` counts what becomes of queries.
+    """
+
+    def __init__(self, data: Path, settings: Settings, runs: Runs | None = None) -> None:
         self.data = DataDirectory(data)
+        self._runs = runs or Runs()
         self._settings = settings
         self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         self._workers: set[_Worker] = set()
@@ -68,6 +74,16 @@ class WorkerPool:
                 _log.error("%s Still serving generation %d.", error.message, self._generation)
             self._seen = seen
         return self._generation
+
+    @property
+    def waiting(self) -> int:
+        """How many queries wait for a worker now."""
+        return self._waiting
+
+    @property
+    def alive(self) -> int:
+        """How many worker processes run now."""
+        return sum(worker.alive for worker in self._workers)
 
     def _look(self) -> tuple[int, int] | None:
         try:
@@ -116,7 +132,10 @@ class WorkerPool:
         return StoreInfo(ENGINE, *self._quads, str(self.data.path))
 
     async def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        return await self._ask_worker(await self._take(), request)
+        with self._runs.counted() as run:
+            worker = await self._take()
+            run.begin()
+            return await self._ask_worker(worker, request)
 
     async def _ask_worker(self, worker: "_Worker", request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         try:
@@ -257,6 +276,11 @@ class _Worker:
         header = json.loads(await self._reader.readexactly(text))
         return header, await self._reader.readexactly(body)
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """Stop the process now; calling it again does nothing."""
         self.idle = False
@@ -271,23 +295,23 @@ class _Worker:
 def _start_process(data: Path, settings: Settings, theirs: socket.socket) -> subprocess.Popen[bytes]:
     arguments = [str(data), *map(str, (theirs.fileno(), settings.worker_memory, settings.answer_bytes))]
     return subprocess.Popen(
-        [*_PYTHON, "-m", "app.store.worker", *arguments],
+        [*PYTHON, "-m", "app.store.worker", *arguments],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the parent, which then stops its workers.
-        env=_environment(),
+        env=environment(),
     )
 
 
 def isolation() -> str:
     """Whether query workers on this machine are cut off the network, in words; tried out in a process of its own."""
     attempt = "from app.store.worker import leave_network; print(leave_network())"
-    done = subprocess.run([*_PYTHON, "-c", attempt], env=_environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run([*PYTHON, "-c", attempt], env=environment(), capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown: the attempt failed"
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's environment, with the project on the path also where it runs from a folder uninstalled.
 
     Two heaps are enough for one query at a time; each more would take 64 MiB from the worker's address space.

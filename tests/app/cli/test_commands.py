@@ -185,6 +185,26 @@ def test_validate_checks_without_storing(tmp_path):
     assert not check["sound"] and "alsfrs-r-month-6" in check["messages"][0]
 
 
+def test_validate_takes_rdf_too(data, tmp_path):
+    exported = tmp_path / "all.nq"
+    run("export", "--data", data, "-o", str(exported))
+    done = run("validate", str(exported))
+    assert done.returncode == 0 and done.stdout.count(": sound") == 2, done.stdout
+    exported.write_text(exported.read_text().replace('"0.003"^^', '"1.2"^^'))
+    done = run("validate", str(exported))
+    assert done.returncode == 1 and "A p-value must be one number from 0 to 1" in done.stdout
+    (tmp_path / "bad.ttl").write_text("<a> <b>\n c .")
+    done = run("validate", str(tmp_path / "bad.ttl"))
+    assert done.returncode == 1 and "bad.ttl:2: Not Turtle" in done.stdout
+
+
+def test_validate_tells_of_an_article_that_reports_no_study(tmp_path):
+    article = tmp_path / "article.txt"
+    article.write_text("PMID- 11111111\nTI  - On leeches.\nDP  - 2010 Jan\nPT  - Journal Article\n")
+    done = run("validate", str(article))
+    assert ": sound" in done.stdout, done.stdout
+
+
 @needs_shared
 def test_locate_gives_the_line_that_evidence_needs():
     done = run("locate", str(next(SEEDS.glob("000_*"))), "81.8%")

@@ -1,0 +1,62 @@
+"""What is noted of every request: one event in the log, and its place in the counters."""
+
+import logging
+import time
+from typing import cast
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.logs import fields
+from app.metrics import Metrics
+
+__all__ = ["Observation"]
+
+_log = logging.getLogger(__name__)
+
+_STATIC = "/static/"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Observation:
+    """Middleware that measures requests. It stands inside `Envelope`, which numbers them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status, size = time.monotonic(), 500, 0
+
+        async def send_observed(message: Message) -> None:
+            nonlocal status, size
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                size += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_observed)
+        finally:
+            _note(scope, status, size, time.monotonic() - began)
+
+
+def _note(scope: Scope, status: int, size: int, seconds: float) -> None:
+    metrics = cast(Metrics, scope["app"].state.metrics)
+    method, route = scope["method"], _route(scope)
+    metrics.request(method if method in _METHODS else "other", route, status, seconds)
+    # The query string stays out: it may hold a query's text.
+    details = fields(
+        method=method, path=scope["path"], route=route, status=status, bytes=size, ms=round(1000 * seconds, 1)
+    )
+    _log.info("request", extra=details)
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path: what can be counted without end must not be a label."""
+    if template := getattr(scope.get("route"), "path", None):
+        return str(template)
+    return _STATIC if scope["path"].startswith(_STATIC) else "none"
