@@ -10,9 +10,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app.pages.rendering import STATIC
+from app.query.cache import AnswerCache
 from app.routes import health, home, resources, sparql, vocabulary
 from app.routes.envelope import Envelope
 from app.routes.problems import handle_problems
+from app.routes.validators import Validators
 from app.settings import Settings
 from app.store.workers import WorkerPool
 
@@ -23,7 +25,7 @@ _CORS = Middleware(
     allow_origins=["*"],
     allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
     allow_headers=["*"],
-    expose_headers=["Link", "Retry-After", "X-Request-Id"],
+    expose_headers=["ETag", "Link", "Retry-After", "X-Request-Id"],
     max_age=86_400,
 )
 
@@ -38,9 +40,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        middleware=[_CORS, Middleware(Envelope)],
+        middleware=[Middleware(Validators), _CORS, Middleware(Envelope)],
     )
     application.state.settings = chosen
+    application.state.cache = AnswerCache(chosen.cached_bytes)
     handle_problems(application)
     routers = [module.router for module in (home, sparql, health, vocabulary, resources)]
     for router in routers:
