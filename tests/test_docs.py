@@ -78,7 +78,7 @@ def test_links_lead_somewhere(page):
 def test_the_documented_limits_are_the_settings_defaults():
     from app.settings import Settings
 
-    rows = re.findall(r"^\| (`TRIALWEAVE_.*?) \| ([0-9, ]+) \|", (ROOT / "docs/querying.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (`TRIALWEAVE_.*?) \| ([0-9, ]+) \|", (ROOT / "docs/limits.md").read_text(), re.MULTILINE)
     assert rows
     for names, values in rows:
         for name, value in zip(re.findall(r"TRIALWEAVE_(\w+)", names), values.split(","), strict=True):

@@ -6,11 +6,18 @@ from collections.abc import Callable
 
 import uvicorn
 
+from app.cli.connection import GuardedConnection
 from app.errors import StoreError
 from app.main import create_app
 from app.settings import Settings
 
 __all__ = ["run"]
+
+_CONNECTIONS = 1000
+"""Connections at a time; one more is told 503."""
+
+_GRACE = 5
+"""Seconds that running requests are given when the server is stopped."""
 
 
 def run(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -22,7 +29,17 @@ def run(settings: Settings, host: str, port: int, announce: Callable[[str], None
         app = create_app(settings)
         shown = f"[{host}]" if ":" in host else host
         announce(f"Trialweave serves {settings.data} on http://{shown}:{listener.getsockname()[1]}/")
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        config = uvicorn.Config(
+            app,
+            http=GuardedConnection,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_graceful_shutdown=_GRACE,
+            proxy_headers=False,  # Who is trusted to name clients is a setting of ours.
+        )
         uvicorn.Server(config).run(sockets=[listener])
 
 

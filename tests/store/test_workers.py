@@ -400,6 +400,7 @@ def test_a_spent_budget_turns_away_before_a_worker_hears_of_it(filled: Path) -> 
     async def scenario(pool: WorkerPool) -> None:
         with pytest.raises(DeadlineExceeded):
             await pool.run(ENDLESS, MANY)
+        assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
         before = processes(filled)
         with pytest.raises(BudgetSpent):
             await pool.run(ENDLESS, MANY)
