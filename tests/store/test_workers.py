@@ -371,7 +371,7 @@ def test_who_spends_most_gives_way_when_slow_queries_keep_others_out(filled: Pat
         for _ in range(3):
             assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
         stopped = [each for each in slow if each.done()]
-        assert len(stopped) <= 2
+        assert len(stopped) < len(slow), "one of them may go on"
         for each in stopped:
             with pytest.raises(Busy, match="stopped to make room"):
                 await each
