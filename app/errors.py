@@ -10,6 +10,7 @@ __all__ = [
     "AnswerTooLarge",
     "BadRequest",
     "BodyTooLarge",
+    "BudgetSpent",
     "Busy",
     "DeadlineExceeded",
     "MethodNotAllowed",
@@ -102,7 +103,15 @@ class AnswerTooLarge(TrialweaveError):
 
 
 class Busy(TrialweaveError):
-    """No worker became free within the configured wait."""
+    """No worker became free within the configured wait, or the query had to make room for others."""
+
+
+class BudgetSpent(TrialweaveError):
+    """The client has used up its worker time. `retry_after` is the number of seconds until it has some again."""
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class DeadlineExceeded(TrialweaveError):
@@ -147,6 +156,7 @@ STATUS: dict[type[TrialweaveError], int] = {
     AnswerTooLarge: 413,
     UnsupportedMediaType: 415,
     WorkerLost: 500,
+    BudgetSpent: 429,
     StoreError: 503,
     Busy: 503,
     DeadlineExceeded: 504,

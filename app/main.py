@@ -11,10 +11,12 @@ from starlette.staticfiles import StaticFiles
 
 from app.metrics import Metrics
 from app.pages.rendering import STATIC
+from app.query.cache import AnswerCache
 from app.routes import description, dump, health, home, metrics, resources, sparql, validate, vocabulary
 from app.routes.envelope import Envelope
 from app.routes.observation import Observation
 from app.routes.problems import handle_problems
+from app.routes.validators import Validators
 from app.settings import Settings
 from app.store.workers import WorkerPool
 from app.validation.pool import ValidatorPool
@@ -41,10 +43,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        middleware=[_CORS, Middleware(Envelope), Middleware(Observation)],
+        middleware=[Middleware(Validators), _CORS, Middleware(Envelope), Middleware(Observation)],
     )
     application.state.settings = chosen
     application.state.metrics = Metrics()
+    application.state.cache = AnswerCache(chosen.cached_bytes)
     handle_problems(application)
     modules = (home, sparql, health, metrics, validate, vocabulary, description, dump, resources)
     routers = [module.router for module in modules]
@@ -63,6 +66,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     validators = application.state.validators = ValidatorPool(settings, counted.validations)
     await pool.start()
     _watch(counted, pool, validators)
+    counted.cache(application.state.cache)
     try:
         await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
         yield
@@ -72,7 +76,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
 
 
 def _watch(counted: Metrics, pool: WorkerPool, validators: ValidatorPool) -> None:
-    """Have the counters show what is not counted but looked at. A cache of answers is told of with `counted.cache`."""
+    """Have the counters show what is not counted but looked at."""
     counted.gauge("query_queue", "Queries that wait for a worker.", lambda: pool.waiting)
     counted.gauge("query_workers", "Query worker processes.", lambda: pool.alive)
     counted.gauge("validation_queue", "Validations that wait for a process.", lambda: validators.waiting)

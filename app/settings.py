@@ -1,9 +1,10 @@
 """Every knob of the service, in one place. Each is an environment variable with the prefix TRIALWEAVE_."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings"]
@@ -27,7 +28,10 @@ class Settings(BaseSettings):
     )
     workers: int = Field(2, ge=1, description="Query worker processes.")
     worker_memory: int = Field(2 * 1024**3, ge=256 * 1024**2, description="Bytes of memory a query worker may use.")
-    queue: int = Field(8, ge=1, description="Queries that may wait for a worker.")
+    slow_queries: int = Field(
+        2, ge=1, description="Queries of over half a second that may run at a time, in processes beside the workers."
+    )
+    queue: int = Field(64, ge=1, description="Queries that may wait for a worker.")
     queue_wait: float = Field(10.0, gt=0, description="Seconds a query may wait for a worker.")
     validators: int = Field(1, ge=1, description="Processes that validate what clients send, started when needed.")
     validate_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Bytes of a document sent to be validated.")
@@ -39,6 +43,18 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least event written.")
     log_queries: bool = Field(False, description="Whether the text of queries is written to the log.")
+    client_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds of worker time a client may use a minute; unset, 60, and no limit on this machine itself.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses and networks of proxies, with commas between, whose X-Forwarded-For names the client.",
+    )
+    cached_bytes: int = Field(
+        64 * 1024 * 1024, ge=0, description="Bytes of memory for answers that are given again; 0 keeps none."
+    )
     ctgov_url: str = Field("https://clinicaltrials.gov/api/v2", description="Where studies are fetched from.")
     ctgov_rate: float = Field(1.0, gt=0, le=1000, description="Requests a second to ClinicalTrials.gov.")
     ncbi_url: str = Field(
@@ -51,3 +67,10 @@ class Settings(BaseSettings):
     cache: Path | None = Field(
         None, description="Where fetched answers are kept; cache in the data directory if unset."
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for part in filter(None, map(str.strip, text.split(","))):
+            ip_network(part, strict=False)  # Its error says what is wrong.
+        return text

@@ -78,7 +78,7 @@ def test_links_lead_somewhere(page):
 def test_the_documented_limits_are_the_settings_defaults():
     from app.settings import Settings
 
-    text = "".join((ROOT / "docs" / name).read_text() for name in ("querying.md", "validating.md"))
+    text = "".join((ROOT / "docs" / name).read_text() for name in ("limits.md", "validating.md"))
     rows = re.findall(r"^\| (`TRIALWEAVE_.*?) \| ([0-9, ]+) \|", text, re.MULTILINE)
     assert rows
     for names, values in rows:

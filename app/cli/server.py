@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import uvicorn
 
+from app.cli.connection import GuardedConnection
 from app.errors import StoreError
 from app.logs import configure, fields, flush
 from app.main import create_app
@@ -18,6 +19,9 @@ from app.settings import Settings
 __all__ = ["run"]
 
 _log = logging.getLogger(__name__)
+
+_CONNECTIONS = 1000
+"""Connections at a time; one more is told 503."""
 
 
 def run(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -35,9 +39,16 @@ def run(settings: Settings, host: str, port: int, announce: Callable[[str], None
             announce(f"Trialweave serves {settings.data} on {address}")
         configure(settings)
         _log.info("serving", extra=fields(address=address, data=settings.data, version=version("trialweave")))
-        wait = math.ceil(settings.shutdown_wait)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=wait
+            app,
+            http=GuardedConnection,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_wait),
+            proxy_headers=False,  # Who is trusted to name clients is a setting of ours.
         )
         uvicorn.Server(config).run(sockets=[listener])
         _log.info("stopped")

@@ -14,7 +14,7 @@ from enum import StrEnum
 from app.errors import QueryRefused, QuerySyntaxError, QueryTooLarge
 from app.settings import Settings
 
-__all__ = ["QueryForm", "check_query"]
+__all__ = ["QueryForm", "check_query", "is_repeatable"]
 
 
 class QueryForm(StrEnum):
@@ -66,6 +66,7 @@ _REFUSED = re.compile("SERVICE|LOAD", re.IGNORECASE)
 _BRANCH = re.compile("UNION|OPTIONAL|MINUS|LATERAL", re.IGNORECASE)
 _BRANCH_MARKS = frozenset({"||", "&&", "!", "*", "/", "+", "-"})
 _CODEPOINT = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+_VOLATILE = re.compile("NOW|RAND|UUID|BNODE", re.IGNORECASE)
 _HIERARCHICAL = re.compile(r"<[A-Za-z][A-Za-z0-9+.\-]*://")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
@@ -96,6 +97,17 @@ def check_query(text: str, settings: Settings) -> QueryForm:
         raise QueryTooLarge(f"The query has {size:,} bytes; this endpoint reads at most {settings.query_bytes:,}.")
     _check_decoded(text, settings)
     return _check(text, settings)
+
+
+def is_repeatable(text: str) -> bool:
+    """Whether the same data gives the same answer again: no NOW, RAND, UUID, STRUUID or BNODE is called.
+
+    `text` has passed `check_query`. Searched in every word, as the engine takes `trueNOW()` for two; so a query may be
+    taken for a volatile one where its text is odd, but never the other way round.
+    """
+    return not _VOLATILE.search(text) or not any(
+        token.kind == "word" and _VOLATILE.search(token.text) for token in _tokens(text)
+    )
 
 
 def _check_decoded(text: str, settings: Settings) -> None:

@@ -1,10 +1,16 @@
-"""What routes get from the application: the settings, the pool of query workers, the validators, the counters."""
+"""What routes get from the application: settings, counters, validators, and query workers as a request may use them."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
 from app.metrics import Metrics
+from app.query.budget import Caller
+from app.routes.clients import caller_of
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
 
@@ -13,13 +19,18 @@ __all__ = [
     "PoolDependency",
     "QueryPool",
     "SettingsDependency",
+    "Trace",
     "Validators",
     "ValidatorsDependency",
+    "WorkerSource",
     "site_of",
 ]
 
+_PATIENCE = 0.1
+"""Seconds until a query is worth the look whether its client is still there; nearly all are answered before."""
 
-class QueryPool(Protocol):
+
+class WorkerSource(Protocol):
     """Answers queries without holding up the event loop; `app.store.workers.WorkerPool` is one."""
 
     @property
@@ -30,7 +41,11 @@ class QueryPool(Protocol):
     def alive(self) -> int:
         """How many worker processes run now."""
 
-    async def run(self, query: Query) -> Answer:
+    @property
+    def published(self) -> float | None:
+        """When it was published, in seconds since 1970."""
+
+    async def run(self, query: Query, caller: Caller) -> Answer:
         """Answer the query. Raises the errors of `app.errors`."""
 
     async def info(self) -> StoreInfo:
@@ -44,12 +59,78 @@ class Validators(Protocol):
         """Return the report in the media type. Raises the errors of `app.errors`."""
 
 
+@dataclass(slots=True)
+class Trace:
+    """What an answer was made of, noted on the way."""
+
+    generations: set[int] = field(default_factory=set)
+    queries: int = 0
+    volatile: bool = False
+
+    @property
+    def generation(self) -> int | None:
+        """The one generation whose answer this is and stays, if that is so."""
+        if self.volatile or not self.queries or len(self.generations) != 1:
+            return None
+        return next(iter(self.generations))
+
+
+class QueryPool:
+    """The pool of workers on behalf of one request: charged to its client, and stopped when the client has gone."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._source: WorkerSource = request.app.state.pool
+        self._trace: Trace = request.scope.get("trialweave.trace") or Trace()
+
+    @property
+    def generation(self) -> int:
+        """The published generation, 0 when there is none."""
+        return self._source.generation
+
+    @property
+    def alive(self) -> int:
+        """How many worker processes run now."""
+        return self._source.alive
+
+    async def run(self, query: Query, repeatable: bool = True) -> Answer:
+        """Answer the query; errors as those of the pool. Say so where the same query may have another answer."""
+        with self._while_connected():
+            answer = await self._source.run(query, caller_of(self._request))
+        self._trace.generations.add(answer.generation)
+        self._trace.queries += 1
+        self._trace.volatile |= not repeatable
+        return answer
+
+    async def info(self) -> StoreInfo:
+        """Say what is published."""
+        info = await self._source.info()
+        self._trace.generations.add(info.generation)
+        return info
+
+    @contextmanager
+    def _while_connected(self) -> Iterator[None]:
+        """Cancel what is done here when the client goes. The request's body must have been read before."""
+        task = asyncio.current_task()
+        assert task is not None
+        watch: list[asyncio.Task[None]] = []
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(_PATIENCE, lambda: watch.append(loop.create_task(self._cancel_when_gone(task))))
+        try:
+            yield
+        finally:
+            timer.cancel()
+            for each in watch:
+                each.cancel()
+
+    async def _cancel_when_gone(self, task: "asyncio.Task[object]") -> None:
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
+        task.cancel("the client has gone")
+
+
 def _settings(request: Request) -> Settings:
     return cast(Settings, request.app.state.settings)
-
-
-def _pool(request: Request) -> QueryPool:
-    return cast(QueryPool, request.app.state.pool)
 
 
 def site_of(request: Request) -> str:
@@ -67,5 +148,5 @@ def _metrics(request: Request) -> Metrics:
 
 MetricsDependency = Annotated[Metrics, Depends(_metrics)]
 SettingsDependency = Annotated[Settings, Depends(_settings)]
-PoolDependency = Annotated[QueryPool, Depends(_pool)]
+PoolDependency = Annotated[QueryPool, Depends(QueryPool)]
 ValidatorsDependency = Annotated[Validators, Depends(_validators)]

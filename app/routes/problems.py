@@ -14,6 +14,7 @@ from starlette.routing import Match, Route
 from app.errors import (
     STATUS,
     BadRequest,
+    BudgetSpent,
     MethodNotAllowed,
     NotAcceptable,
     NotFound,
@@ -58,6 +59,8 @@ def problem(request: Request, error: TrialweaveError, headers: dict[str, str] | 
     all_headers = {"Vary": "Accept", **(headers or {})}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         all_headers["Retry-After"] = _RETRY_AFTER
+    if isinstance(error, BudgetSpent):
+        all_headers["Retry-After"] = str(error.retry_after)
     if _wants_page(request):
         return HTMLResponse(render("problem.html", **content), status, all_headers)
     return JSONResponse(content, status, all_headers, media_type=_PROBLEM.media_type)

@@ -15,7 +15,7 @@ from app.pages.facts import rows
 from app.pages.rendering import render
 from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chosen, negotiate
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
-from app.query.guard import QueryForm, check_query
+from app.query.guard import QueryForm, check_query, is_repeatable
 from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency
 from app.settings import Settings
 from app.store.base import Query
@@ -80,7 +80,7 @@ async def _answer(operation: QueryOperation, accept: Sequence[str], pool: QueryP
     form = check_query(operation.text, settings)
     is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
     chosen = negotiate(accept, (*(GRAPH_FORMATS if is_graph else SOLUTION_FORMATS), HTML))
-    answer = await pool.run(_query(operation, chosen))
+    answer = await pool.run(_query(operation, chosen), repeatable=is_repeatable(operation.text))
     if chosen.format is HTML:
         return _result_page(operation.text, form, answer.body)
     return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})

@@ -51,6 +51,9 @@ PREFIXES: Mapping[str, str] = {
 
 _Form = TypeVar("_Form", ox.QueryResultsFormat, ox.RdfFormat)
 
+_TRIPLE = 64
+"""Bytes of an answer's limit that each triple of a graph takes up at least; in memory it takes several times that."""
+
 _FORMS = ("SELECT", "CONSTRUCT", "DESCRIBE", "ASK")
 
 _PREFIXED_TYPES = {"text/turtle", "application/rdf+xml", "application/trig"}
@@ -84,7 +87,7 @@ def evaluate(store: ox.Store, query: Query, limit: int | None = None) -> tuple[b
     try:
         with engine_errors("reading the answer"):
             if isinstance(results, ox.QueryTriples):
-                _write_graph(results, query.text, query.graph_type, output)
+                _write_graph(results, query.text, query.graph_type, output, limit)
                 return output.getvalue(), query.graph_type
             results.serialize(output, format=_format(SOLUTION_TYPES, query.solutions_type))
             return output.getvalue(), query.solutions_type
@@ -252,12 +255,23 @@ def _undeclared_prefix(text: str) -> re.Match[str] | None:
     return None
 
 
-def _write_graph(triples: Iterable[ox.Triple], text: str, media_type: str, output: BinaryIO) -> None:
+def _write_graph(triples: Iterable[ox.Triple], text: str, media_type: str, output: BinaryIO, limit: int | None) -> None:
     form = _format(GRAPH_TYPES, media_type)
     # An RDF graph is a set (SPARQL 1.1 Query, section 16.2); the engine repeats triples that several rows make.
-    graph = list(dict.fromkeys(triples))
+    graph = list(_distinct_triples(triples, limit))
     prefixes = _used_prefixes(graph, text) if media_type in _PREFIXED_TYPES else None
     ox.serialize(graph, output, format=form, prefixes=prefixes)
+
+
+def _distinct_triples(triples: Iterable[ox.Triple], limit: int | None) -> dict[ox.Triple, None]:
+    """The triples, each once. Raises AnswerTooLarge before they take the memory that the limit is to save."""
+    graph: dict[ox.Triple, None] = {}
+    most = None if limit is None else limit // _TRIPLE
+    for triple in triples:
+        graph[triple] = None
+        if most is not None and len(graph) > most:
+            raise AnswerTooLarge(f"The graph has more than {most:,} triples; add LIMIT, or ask for less.")
+    return graph
 
 
 def _used_prefixes(graph: list[ox.Triple], text: str) -> dict[str, str]:

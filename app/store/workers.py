@@ -3,6 +3,12 @@
 The engine has no timeout, no cancel and no memory cap, and some queries end the process that evaluates them. So each
 query runs in a worker process, and no longer than the deadline; a worker that dies costs one query and
 is replaced at once.
+
+No query holds up those of others either. One that turns out to be slow is set aside: its process goes on beside the
+workers, with little claim to the processor, and a new worker takes its place. Only `slow_queries` of them can be set
+aside; when further ones keep others from being answered, the client that has spent the most loses one. Whoever waits is
+served by what he asked for lately: clients of quick queries first, and among equals the one that has spent the least;
+the last free worker is for clients of quick queries only.
 """
 
 import asyncio
@@ -12,9 +18,10 @@ import os
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +29,7 @@ import app
 from app import errors
 from app.errors import Busy, DeadlineExceeded, QuerySyntaxError, StoreDamaged, StoreError, TrialweaveError, WorkerLost
 from app.metrics import Runs
+from app.query.budget import HOUSE, Caller, Ledger
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
 from app.store.generations import ENGINE, DataDirectory
@@ -43,6 +51,18 @@ _START = 10.0
 _WATCH = 0.5
 """Seconds between looks at CURRENT while idle; every query looks as well."""
 
+_SLOW = 0.5
+"""Seconds after which a query counts as slow and is set aside."""
+
+_QUICK = 0.1
+"""Seconds that the queries of a client take on average, at most, for it to get the last free worker."""
+
+_NICE = 15
+"""The claim to the processor of a process set aside: about a thirtieth of that of another."""
+
+_BUDGET = 60.0
+"""Worker seconds a minute for clients from elsewhere, where the operator has said nothing."""
+
 
 class WorkerPool:
     """`settings.workers` processes that answer from the published generation. To be used in one event loop.
@@ -52,12 +72,14 @@ class WorkerPool:
 
     def __init__(self, data: Path, settings: Settings, runs: Runs | None = None) -> None:
         self.data = DataDirectory(data)
-        self._runs = runs or Runs()
+        self._counts = runs or Runs()
         self._settings = settings
-        self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        self._ledger = Ledger(settings.client_seconds or _BUDGET)
+        self._idle: list[_Worker] = []
         self._workers: set[_Worker] = set()
+        self._runs: set[_Run] = set()
+        self._waiting: list[_Waiting] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting = 0
         self._generation = 0
         self._seen: tuple[int, int] | None = None
         self._quads: tuple[int, int] = (0, 0)
@@ -78,12 +100,17 @@ class WorkerPool:
     @property
     def waiting(self) -> int:
         """How many queries wait for a worker now."""
-        return self._waiting
+        return len(self._waiting)
 
     @property
     def alive(self) -> int:
         """How many worker processes run now."""
         return sum(worker.alive for worker in self._workers)
+
+    @property
+    def published(self) -> float | None:
+        """When the published generation became the current one, in seconds since 1970; None when there is none."""
+        return self._seen[1] / 1e9 if self._seen else None
 
     def _look(self) -> tuple[int, int] | None:
         try:
@@ -115,29 +142,36 @@ class WorkerPool:
         await asyncio.gather(*(worker.gone() for worker in self._workers))
         self._workers.clear()
 
-    async def run(self, query: Query) -> Answer:
+    async def run(self, query: Query, caller: Caller = HOUSE) -> Answer:
         """Answer the query on a free worker.
 
-        Raises Busy, DeadlineExceeded after `query_timeout` seconds, AnswerTooLarge, WorkerLost, and what
+        Raises BudgetSpent, Busy, DeadlineExceeded after `query_timeout` seconds, AnswerTooLarge, WorkerLost, and what
         `evaluation.evaluate` raises. Cancelling stops the query.
         """
-        header, body = await self._ask({"query": {name: getattr(query, name) for name in _QUERY}})
+        self._ledger.admit(caller)
+        header, body = await self._ask({"query": {name: getattr(query, name) for name in _QUERY}}, caller)
         return Answer(body, header["type"], header["generation"])
 
     async def info(self) -> StoreInfo:
         """What is published. Counting takes a worker's time once a generation."""
         if self._quads[0] != self.generation:
-            header, _ = await self._ask({"count": True})
+            header, _ = await self._ask({"count": True}, HOUSE)
             self._quads = header["generation"], header["quads"]
         return StoreInfo(ENGINE, *self._quads, str(self.data.path))
 
-    async def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        with self._runs.counted() as run:
-            worker = await self._take()
+    async def _ask(self, request: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], bytes]:
+        with self._counts.counted() as run:
+            worker = await self._take(caller)
             run.begin()
-            return await self._ask_worker(worker, request)
+            return await self._ask_worker(worker, request, caller)
 
-    async def _ask_worker(self, worker: "_Worker", request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    async def _ask_worker(
+        self, worker: "_Worker", request: dict[str, Any], caller: Caller
+    ) -> tuple[dict[str, Any], bytes]:
+        loop = asyncio.get_running_loop()
+        run = _Run(worker, caller, loop.time())
+        self._runs.add(run)
+        timer = loop.call_later(_SLOW, self._turned_slow, run)
         try:
             async with asyncio.timeout(self._settings.query_timeout):
                 header, body = await worker.ask({"generation": self.generation, **request})
@@ -145,38 +179,138 @@ class WorkerPool:
             raise DeadlineExceeded(
                 f"The query ran longer than {self._settings.query_timeout:g} seconds and was stopped; ask for less."
             ) from None
+        except WorkerLost:
+            if not run.stopped:
+                raise
+            raise Busy("The query was stopped to make room for others; try again later, or ask for less.") from None
         finally:
-            self._give_back(worker)
+            timer.cancel()
+            self._runs.discard(run)
+            self._ledger.charge(caller, loop.time() - run.charged)
+            self._give_back(run)
         if "error" in header:
             raise _error(header)
         return header, body
 
-    async def _take(self) -> "_Worker":
-        with suppress(asyncio.QueueEmpty):
-            return self._idle.get_nowait()
-        if self._waiting >= self._settings.queue:
-            raise Busy(f"{self._waiting} queries are waiting already; try again in a few seconds.")
-        self._waiting += 1
+    # Whose turn it is
+
+    async def _take(self, caller: Caller) -> "_Worker":
+        """A free worker. Raises Busy when that takes too long, or too many are waiting."""
+        if not self._waiting and self._may_have_worker(caller):
+            return self._idle.pop()
+        waiting = _Waiting(caller, asyncio.get_running_loop().create_future())
+        self._make_room(caller)
+        self._waiting.append(waiting)
+        self._settle()
         try:
             async with asyncio.timeout(self._settings.queue_wait):
-                return await self._idle.get()
-        except TimeoutError:
-            raise Busy(
-                f"No worker became free within {self._settings.queue_wait:g} seconds; try again later."
-            ) from None
+                return await waiting.worker
+        except BaseException as error:
+            if waiting.worker.done() and not waiting.worker.cancelled() and not waiting.worker.exception():
+                self._idle.append(waiting.worker.result())
+            if isinstance(error, TimeoutError):
+                raise Busy(
+                    f"No worker became free within {self._settings.queue_wait:g} seconds; try again later."
+                ) from None
+            raise
         finally:
-            self._waiting -= 1
+            with suppress(ValueError):
+                self._waiting.remove(waiting)
+            self._settle()
 
-    def _give_back(self, worker: "_Worker") -> None:
-        if worker.idle:
-            self._idle.put_nowait(worker)
+    def _make_room(self, caller: Caller) -> None:
+        """See to a place in the queue: where it is full, somebody who has more queries in it than others loses one."""
+        if len(self._waiting) < self._settings.queue:
+            return
+        counts = Counter(waiting.caller.name for waiting in self._waiting)
+        name, most = counts.most_common(1)[0]
+        busy = Busy(f"{len(self._waiting)} queries are waiting already; try again in a few seconds.")
+        if most <= counts[caller.name] + 1:
+            raise busy
+        latest = next(waiting for waiting in reversed(self._waiting) if waiting.caller.name == name)
+        self._waiting.remove(latest)
+        latest.worker.set_exception(busy)
+
+    def _may_have_worker(self, caller: Caller) -> bool:
+        if len(self._idle) > 1 or self._settings.workers == 1:
+            return bool(self._idle)
+        return bool(self._idle) and self._is_quick(caller)
+
+    def _is_quick(self, caller: Caller) -> bool:
+        """Whether the next query is likely to be quick; of strangers that is believed."""
+        expected = self._ledger.expected(caller)
+        return expected is None or expected < _QUICK
+
+    def _rank(self, waiting: "_Waiting") -> tuple[bool, float]:
+        return not self._is_quick(waiting.caller), self._ledger.spent(waiting.caller)
+
+    def _settle(self) -> None:
+        """Bring together who waits, what is free and what is slow, after any of these has changed."""
+        if not self._waiting or self._closed:
+            return
+        for waiting in sorted(self._waiting, key=self._rank):  # Sorting keeps the order of arrival among equals.
+            if not self._may_have_worker(waiting.caller):
+                break
+            self._waiting.remove(waiting)
+            waiting.worker.set_result(self._idle.pop())
         else:
-            worker.kill()
-            self._spawn(self._replace(worker))
+            return
+        if victim := self._victim(waiting.caller):
+            victim.stopped = True
+            victim.worker.kill()
 
-    async def _replace(self, worker: "_Worker") -> None:
+    def _victim(self, caller: Caller) -> "_Run | None":
+        """The slow query to be stopped so that this caller gets its turn, if there is one that has to give way."""
+        slow = [run for run in self._runs if run.slow and run.caller is not HOUSE]
+        if any(run.stopped for run in self._runs):
+            return None  # A worker is being replaced already.
+        counts = Counter(run.caller.name for run in slow)
+        crowded = sum(not run.aside for run in slow) >= self._settings.workers
+        greedy = [run for run in slow if counts[run.caller.name] > 1 and run.caller.name != caller.name]
+        seated = any(not run.aside for run in slow)
+        if not (crowded or (greedy and seated)):
+            return None
+        return max(greedy or slow, key=lambda run: (self._ledger.spent(run.caller), run.started), default=None)
+
+    def _turned_slow(self, run: "_Run") -> None:
+        run.slow = True
+        now = asyncio.get_running_loop().time()
+        self._ledger.charge(run.caller, now - run.charged)
+        run.charged = now
+        self._set_aside()
+        self._settle()
+
+    def _set_aside(self) -> None:
+        """Let slow queries go on beside the workers, as far as there is room for them."""
+        room = self._settings.slow_queries - sum(run.aside for run in self._runs)
+        seated = sorted((run for run in self._runs if run.slow and not run.aside), key=lambda run: run.started)
+        for run in seated[: max(0, room)]:
+            run.aside = True
+            run.worker.be_nice()
+            self._spawn(self._start_another())
+
+    def _give_back(self, run: "_Run") -> None:
+        if run.aside:
+            # It has no claim to the processor any more, and no way to get it back.
+            run.worker.kill()
+            self._spawn(self._bury(run.worker))
+            self._set_aside()
+        elif run.worker.idle:
+            self._idle.append(run.worker)
+        else:
+            run.worker.kill()
+            self._spawn(self._replace(run.worker))
+        self._settle()
+
+    async def _bury(self, worker: "_Worker") -> None:
         await worker.gone()
         self._workers.discard(worker)
+
+    async def _replace(self, worker: "_Worker") -> None:
+        await self._bury(worker)
+        await self._start_another()
+
+    async def _start_another(self) -> None:
         while not self._closed:
             try:
                 await self._add_worker()
@@ -195,7 +329,8 @@ class WorkerPool:
             await worker.gone()
             self._workers.discard(worker)
             raise
-        self._idle.put_nowait(worker)
+        self._idle.append(worker)
+        self._settle()
 
     async def _watch(self) -> None:
         while True:
@@ -207,12 +342,9 @@ class WorkerPool:
 
     async def _move_on(self) -> None:
         """Have idle workers open a new generation before a query needs it; that also frees the old one for removal."""
-        workers = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
-        stale = [worker for worker in workers if worker.generation != self.generation]
-        for worker in workers:
-            if worker not in stale:
-                self._idle.put_nowait(worker)
-        await asyncio.gather(*(self._ask_worker(worker, {}) for worker in stale))
+        stale = [worker for worker in self._idle if worker.generation != self.generation]
+        self._idle = [worker for worker in self._idle if worker not in stale]
+        await asyncio.gather(*(self._ask_worker(worker, {}, HOUSE) for worker in stale))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if self._closed:
@@ -221,6 +353,30 @@ class WorkerPool:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """A query on a worker: since when, until when it has been charged, and what has become of it."""
+
+    worker: "_Worker"
+    caller: Caller
+    started: float
+    charged: float = field(init=False)
+    slow: bool = False
+    aside: bool = False
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        self.charged = self.started
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """A query without a worker yet."""
+
+    caller: Caller
+    worker: "asyncio.Future[_Worker]"
 
 
 class _Worker:
@@ -286,6 +442,16 @@ class _Worker:
         self.idle = False
         self._process.kill()
         (self._writer or self._socket).close()
+
+    def be_nice(self) -> None:
+        """Have the process leave the processor to others from now on."""
+        pid = self._process.pid
+        with suppress(OSError):
+            # The process leads a group of its own. On Linux, the call for a process would be for one of its threads.
+            os.setpriority(os.PRIO_PGRP, pid, _NICE)
+        with suppress(OSError):
+            # It also leads a session, and where sessions share the processor evenly that alone would change nothing.
+            Path(f"/proc/{pid}/autogroup").write_text(str(_NICE))
 
     async def gone(self) -> None:
         """Wait until the killed process has left the process table."""

@@ -14,6 +14,7 @@ import pytest
 
 from app.errors import (
     AnswerTooLarge,
+    BudgetSpent,
     Busy,
     DeadlineExceeded,
     NotAcceptable,
@@ -23,6 +24,7 @@ from app.errors import (
     TrialweaveError,
     WorkerLost,
 )
+from app.query.budget import Caller
 from app.settings import Settings
 from app.store.base import Query, ReplaceGraph
 from app.store.embedded import rollback
@@ -290,6 +292,7 @@ def test_workers_die_with_a_killed_service(filled: Path, query: Query | None) ->
     program = f"""
 import asyncio, sys
 from pathlib import Path
+from app.query.budget import Caller
 from app.settings import Settings
 from app.store.base import Query
 from app.store.workers import WorkerPool
@@ -338,3 +341,70 @@ def test_a_worker_is_light() -> None:
     program = "import app.store.worker, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"fastapi", "rdflib", "pydantic", "asyncio", "logging", "loaders"} & set(loaded)
+
+
+MANY = Caller("192.0.2.66")
+OTHER = Caller("192.0.2.1")
+
+
+def test_slow_queries_go_on_beside_the_workers(filled: Path) -> None:
+    async def scenario(pool: WorkerPool) -> None:
+        slow = [asyncio.create_task(pool.run(ENDLESS, MANY)) for _ in range(2)]
+        await asyncio.sleep(1)
+        began = time.monotonic()
+        for _ in range(20):
+            assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
+        assert time.monotonic() - began < 1
+        assert len(processes(filled)) == 4
+        for each in slow:
+            assert not each.done()
+            each.cancel()
+        await eventually(lambda: len(processes(filled)) == 2)
+
+    serve(filled, scenario, workers=2, slow_queries=2)
+
+
+def test_who_spends_most_gives_way_when_slow_queries_keep_others_out(filled: Path) -> None:
+    async def scenario(pool: WorkerPool) -> None:
+        slow = [asyncio.create_task(pool.run(ENDLESS, MANY)) for _ in range(4)]
+        await asyncio.sleep(1.5)
+        for _ in range(3):
+            assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
+        stopped = [each for each in slow if each.done()]
+        assert len(stopped) < len(slow), "one of them may go on"
+        for each in stopped:
+            with pytest.raises(Busy, match="stopped to make room"):
+                await each
+        for each in slow:
+            each.cancel()
+
+    serve(filled, scenario, workers=1, slow_queries=1)
+
+
+def test_a_full_queue_is_shared_fairly(filled: Path) -> None:
+    async def scenario(pool: WorkerPool) -> None:
+        endless = asyncio.create_task(pool.run(ENDLESS, MANY))
+        await asyncio.sleep(0.05)
+        crowd = [asyncio.create_task(pool.run(ENDLESS, MANY)) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
+        refused = [each for each in crowd if each.done()]
+        assert [type(each.exception()) for each in refused] == [Busy]
+        for each in (endless, *crowd):
+            each.cancel()
+
+    serve(filled, scenario, workers=1, queue=4)
+
+
+def test_a_spent_budget_turns_away_before_a_worker_hears_of_it(filled: Path) -> None:
+    async def scenario(pool: WorkerPool) -> None:
+        with pytest.raises(DeadlineExceeded):
+            await pool.run(ENDLESS, MANY)
+        assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
+        before = processes(filled)
+        with pytest.raises(BudgetSpent):
+            await pool.run(ENDLESS, MANY)
+        assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
+        assert processes(filled) == before
+
+    serve(filled, scenario, workers=1, query_timeout=0.4, client_seconds=0.2)

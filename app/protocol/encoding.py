@@ -1,0 +1,44 @@
+"""Which content coding an answer goes out in (RFC 9110, section 12.5.3), and the coding itself."""
+
+import gzip
+import re
+from collections.abc import Callable, Mapping
+
+import brotli
+import zstandard
+
+__all__ = ["CODINGS", "SMALLEST", "choose_coding", "is_compressible"]
+
+SMALLEST = 1024
+"""Bytes below which an answer is sent as it is: it fits into one packet anyway."""
+
+CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
+    "zstd": lambda body: zstandard.compress(body, 3),
+    "br": lambda body: brotli.compress(body, quality=4),
+    "gzip": lambda body: gzip.compress(body, 4, mtime=0),
+}
+"""What there is, best first: from fast to slow at about the same size."""
+
+_MEMBER = re.compile(
+    r"\s*([!#$%&'*+.^_`|~\w-]+)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.ASCII | re.IGNORECASE
+)
+_COMPRESSIBLE = re.compile(r"text/|application/(?:.*\+)?(?:json|xml|trig|n-triples|n-quads)|image/svg")
+
+
+def choose_coding(accept: str) -> str | None:
+    """The best coding that an Accept-Encoding header allows, None for sending the answer as it is.
+
+    That one is never refused, even where the header forbids it: an answer is better than none.
+    """
+    qualities: dict[str, float] = {}
+    for member in accept.lower().split(","):
+        if found := _MEMBER.fullmatch(member):
+            qualities[found[1].removeprefix("x-")] = float(found[2] or 1)
+    best = max(CODINGS, key=lambda coding: qualities.get(coding, qualities.get("*", 0)))
+    quality = qualities.get(best, qualities.get("*", 0))
+    return best if quality > 0 and quality >= qualities.get("identity", 0) else None
+
+
+def is_compressible(content_type: str) -> bool:
+    """Whether compressing this media type is worth the time."""
+    return _COMPRESSIBLE.match(content_type) is not None

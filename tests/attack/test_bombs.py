@@ -1,0 +1,102 @@
+"""Whatever is asked, the service goes on: bombs are contained, and others hardly notice."""
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from app.store.base import ReplaceGraph
+from app.store.embedded import EmbeddedStore
+from tests.attack.bombs import BOMBS
+from tests.attack.live import Live, serving
+
+CONTAINED = {200, 400, 413, 429, 500, 503, 504}
+ENDLESS = BOMBS["a cross product, counted"]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.0/8 for several clients, as Linux has")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generation of 3,000 triples."""
+    path = tmp_path_factory.mktemp("bombs") / "data"
+    lines = "".join(f"<http://e/s{n}> <http://e/p{n % 7}> <http://e/s{(n * 7) % 3000}> .\n" for n in range(3_000))
+    with EmbeddedStore(path) as store:
+        store.apply([ReplaceGraph("http://e/g", lines.encode())])
+        store.publish()
+    return path
+
+
+@pytest.fixture(scope="module")
+def live(data: Path) -> Iterator[Live]:
+    with serving(data, query_timeout=1.5, worker_memory=400 * 1024**2, answer_bytes=5_000_000) as running:
+        yield running
+
+
+def test_bombs_are_contained_and_well_behaved_clients_see_no_error(live: Live) -> None:
+    done = threading.Event()
+    statuses: set[int] = set()
+    slowest: list[float] = []
+
+    def behave(number: int) -> None:
+        count = 0
+        while not done.is_set():
+            count += 1
+            query = f"SELECT ?o {{ <http://e/s{number * 300 + count % 300}> ?p ?o }} # {count}"
+            status, body, seconds = live.ask(query, f"127.0.0.{10 + number}")
+            statuses.add(status)
+            slowest.append(seconds)
+            assert b"http://e/s" in body
+            time.sleep(0.02)
+
+    def attack(bomb: str) -> tuple[int, bytes]:
+        status, body, _ = live.ask(bomb, "127.0.0.66")
+        return status, body
+
+    with ThreadPoolExecutor(8) as crowd, ThreadPoolExecutor(3) as attackers:
+        behaving = [crowd.submit(behave, number) for number in range(8)]
+        answers = dict(zip(BOMBS, attackers.map(attack, BOMBS.values()), strict=True))
+        done.set()
+        for each in behaving:
+            each.result()
+    assert {name: status for name, (status, _) in answers.items() if status not in CONTAINED} == {}
+    for name, (status, body) in answers.items():
+        assert status == 200 or body.startswith(b'{"type":'), name
+    assert statuses == {200}
+    slowest.sort()
+    assert slowest[int(len(slowest) * 0.9)] < 1, "most do not wait for a bomb"
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Wait up to ten seconds until something holds."""
+    deadline = time.monotonic() + 10
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return held
+
+
+def test_a_client_that_goes_away_frees_its_worker(data: Path) -> None:
+    with serving(data, workers=1, slow_queries=1, query_timeout=60) as live:
+        before = live.workers()
+        connection = socket.create_connection(("127.0.0.1", live.port))
+        path = "/sparql?" + urlencode({"query": ENDLESS})
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert eventually(lambda: len(live.workers()) == 2), "the query is set aside"
+        connection.close()
+        assert eventually(lambda: len(live.workers()) == 1), "its process ends"
+        assert live.workers() != before
+        assert live.ask("ASK {}")[0] == 200
+
+
+def test_a_spent_budget_is_a_429_that_says_when_to_come_back(data: Path) -> None:
+    with serving(data, query_timeout=0.4, client_seconds=0.2) as live:
+        assert live.ask(ENDLESS)[0] == 504
+        status, body, _ = live.ask("ASK {}")
+        assert (status, b"seconds of worker time" in body) == (429, True)
+        assert live.ask("ASK {}", "127.0.0.2")[0] == 200
