@@ -19,8 +19,10 @@ __all__ = [
     "QueryTooLarge",
     "StoreDamaged",
     "StoreError",
+    "StoreFailed",
     "StoreFull",
     "StoreInUse",
+    "StoreUnreachable",
     "StoreUnreadable",
     "TrialweaveError",
     "UnsupportedMediaType",
@@ -118,6 +120,14 @@ class StoreFull(StoreError):
     """The disk has no room left; what was published before is untouched."""
 
 
+class StoreUnreachable(StoreError):
+    """The remote store does not answer, or says that it is too busy."""
+
+
+class StoreFailed(StoreError):
+    """The remote store answered with an error, or with something that is no whole answer."""
+
+
 STATUS: dict[type[TrialweaveError], int] = {
     BadRequest: 400,
     QuerySyntaxError: 400,
@@ -130,6 +140,7 @@ STATUS: dict[type[TrialweaveError], int] = {
     AnswerTooLarge: 413,
     UnsupportedMediaType: 415,
     WorkerLost: 500,
+    StoreFailed: 502,
     StoreError: 503,
     Busy: 503,
     DeadlineExceeded: 504,

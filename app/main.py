@@ -14,7 +14,7 @@ from app.routes import health, home, resources, sparql, vocabulary
 from app.routes.envelope import Envelope
 from app.routes.problems import handle_problems
 from app.settings import Settings
-from app.store.workers import WorkerPool
+from app.store.opening import open_pool
 
 __all__ = ["create_app"]
 
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
-    pool = application.state.pool = WorkerPool(settings.data, settings)
+    pool = application.state.pool = open_pool(settings)
     await pool.start()
     try:
         await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.

@@ -9,7 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.errors import NotFound
-from app.store.embedded import EmbeddedReader, EmbeddedStore
+from app.store.base import Store
+from app.store.opening import Reader, open_reader
 from loaders.emit import PROVENANCE_GRAPH, study_iri
 from loaders.link.identifiers import BASE, normal_doi, normal_nct, normal_pmid, study_key
 
@@ -120,7 +121,7 @@ _LABELS = "SELECT ?value ?label WHERE { ?value skos:inScheme ?scheme ; skos:pref
 
 def read_card(data: Path, identifier: str) -> dict[str, Any]:
     """Return everything the card shows, as plain data. Raises NotFound when no stored study has the identifier."""
-    with EmbeddedReader(data) as reader:
+    with open_reader(data) as reader:
         study = resolve(reader, identifier)
         labels = {row["value"]: row["label"] for row in reader.rows(_PREFIXES + _LABELS)}
         card: dict[str, Any] = {"study": study}
@@ -130,7 +131,7 @@ def read_card(data: Path, identifier: str) -> dict[str, Any]:
     return card
 
 
-def resolve(reader: EmbeddedReader | EmbeddedStore, identifier: str) -> str:
+def resolve(reader: Reader | Store, identifier: str) -> str:
     """Return the IRI of the study with this NCT id, PubMed id or DOI. Raises NotFound."""
     for key in _keys(identifier):
         iri = study_iri(key)
