@@ -44,7 +44,7 @@ BOOKKEEPING = "urn:trialweave:store"
 _GENERATION = f"<{BOOKKEEPING}> <urn:trialweave:generation>"
 _LOADING = f"<{BOOKKEEPING}> <urn:trialweave:loading> <urn:trialweave:true> ."
 _STATE = f"SELECT ?p ?o WHERE {{ GRAPH <{BOOKKEEPING}> {{ <{BOOKKEEPING}> ?p ?o }} }}"
-# Counting is much faster on Virtuoso than DISTINCT: 0.1 s against 50 s for 18,000 quads.
+# Counting is much faster on Virtuoso than DISTINCT: 0.03 s against 55 s for 18,550 quads.
 _GRAPHS = "SELECT ?g (COUNT(*) AS ?quads) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g"
 _COUNT = "SELECT (COUNT(*) AS ?quads) WHERE {{ GRAPH ?g {{ ?s ?p ?o }} FILTER(?g NOT IN ({graphs})) }}"
 _TRIPLES = "CONSTRUCT {{ ?s ?p ?o }} WHERE {{ GRAPH {graph} {{ ?s ?p ?o }} }}"
