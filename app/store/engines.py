@@ -67,7 +67,7 @@ ENGINES: Mapping[str, Engine] = {
         request=10_000,
         # P4M is stored as the number 4.
         renamed={f"{_XSD}duration": "urn:trialweave:duration"},
-        refused_words=frozenset({"DEFINE", "OPTION"}),
+        refused_words=frozenset({"OPTION"}),
         refused_schemes=("bif:", "sql:"),
         system_graphs=(
             "http://localuriqaserver/sparql",
