@@ -1,7 +1,7 @@
 """The application: `uvicorn app.main:create_app --factory`."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
+from app.errors import StoreFailed, StoreUnreachable
 from app.pages.rendering import STATIC
 from app.routes import health, home, resources, sparql, vocabulary
 from app.routes.envelope import Envelope
@@ -56,7 +57,8 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     pool = application.state.pool = open_pool(settings)
     await pool.start()
     try:
-        await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
+        with suppress(StoreUnreachable, StoreFailed):  # A remote store may come later.
+            await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
         yield
     finally:
         await pool.close()

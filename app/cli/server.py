@@ -9,6 +9,7 @@ import uvicorn
 from app.errors import StoreError
 from app.main import create_app
 from app.settings import Settings
+from app.store.opening import open_pool
 
 __all__ = ["run"]
 
@@ -16,8 +17,9 @@ __all__ = ["run"]
 def run(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Serve until interrupted. `announce` gets one line once the port is ours; port 0 takes any free one.
 
-    Raises StoreError when the address cannot be listened on.
+    Raises StoreError when the address cannot be listened on, or that of a remote store is none.
     """
+    open_pool(settings)  # What the settings get wrong about a remote store is said here, in one sentence.
     with _listen(host, port) as listener:
         app = create_app(settings)
         shown = f"[{host}]" if ":" in host else host

@@ -323,13 +323,12 @@ class RemotePool:
         return self._generation
 
     async def start(self) -> None:
-        """Open the connections. Raises StoreUnreachable, StoreFailed."""
+        """Open the connections. A server that is not there yet is waited for while the service already answers."""
         self._client = httpx.AsyncClient(**self._endpoint.client_options())
         try:
             await self._look()
-        except BaseException:
-            await self._client.aclose()
-            raise
+        except TrialweaveError as error:
+            _log.error("%s", error.message)
         self._task = asyncio.create_task(self._watch())
 
     async def close(self) -> None:

@@ -330,7 +330,7 @@ def test_the_service_answers_pages_queries_and_health_from_it(place: Place, embe
                 continue
             found, wanted = (_timeless(store.rows(query_text(name), bound)) for store in (reader, embedded))
             assert found == wanted and wanted, name
-    app = create_app(place.settings(workers=1, answer_bytes=200_000, query_timeout=1))
+    app = create_app(place.settings(workers=1, answer_bytes=200_000))
     with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as client:
         state = client.get("/health").json()
         assert state["status"] == "ready" and state["quads"] == embedded.info().quads
@@ -342,9 +342,6 @@ def test_the_service_answers_pages_queries_and_health_from_it(place: Place, embe
         assert (refused.status_code, client.get("/sparql", params={"query": "SELECT {"}).status_code) == (403, 400)
         large = client.get("/sparql", params={"query": "SELECT * { ?s ?p ?o . ?x ?p ?y } LIMIT 15000"})
         assert (large.status_code, "200,000 bytes" in large.text) == (413, True)
-        pairs = "?a ?p ?b . ?c ?q ?d . ?e ?r ?f"
-        slow = client.get("/sparql", params={"query": f"SELECT (COUNT(*) AS ?n) {{ {pairs} FILTER(?b < ?f) }}"})
-        assert (slow.status_code, "1 second" in slow.text) == (504, True)
 
 
 def _timeless(rows: Iterator[dict[str, str]]) -> list[list[tuple[str, str]]]:

@@ -127,6 +127,14 @@ def test_a_server_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
         reader.info()
 
 
+def test_the_service_waits_for_a_server_that_is_not_there(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, store_url="http://127.0.0.1:9/sparql")
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        for path in "/health", "/sparql?query=ASK%7B%7D", "/study/NCT01363401":
+            answer = client.get(path)
+            assert answer.status_code == 503 and "127.0.0.1:9/sparql cannot be reached" in answer.json()["detail"]
+
+
 def test_credentials_go_to_the_server_and_into_no_message(
     server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
