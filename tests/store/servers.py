@@ -111,7 +111,7 @@ def _fuseki_jar() -> Path | None:
 @contextmanager
 def _running(command: list[str], folder: Path, address: str) -> Iterator[None]:
     with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
     try:
         _wait(process, folder, address)
         yield

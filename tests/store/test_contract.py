@@ -237,7 +237,8 @@ def test_every_kind_of_literal_comes_back_as_the_embedded_store_holds_it(place: 
     normal = ox.Store()
     normal.extend(ox.Quad(triple.subject, triple.predicate, triple.object) for triple in found)
     changed = {quad.subject.value.removeprefix(EX).replace("-", " ") for quad in set(wanted) - set(normal)}  # type: ignore[union-attr]
-    assert changed == set()
+    # Virtuoso changes a text of 30,000 bytes in solutions, and only there (docs/remote-store.md).
+    assert changed == ({"long"} if place.engine == "virtuoso" and form in SOLUTION_TYPES else set())
 
 
 def test_a_duration_is_found_by_its_value_and_datatype(place: Place) -> None:
