@@ -7,19 +7,19 @@ proposes the same link again does not change it.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from app.store.embedded import EmbeddedStore
+from app.store.base import Store
 from loaders.emit import LINKS_GRAPH, PROVENANCE_GRAPH, Emission, study_iri
 
 __all__ = ["accepted", "without_decided"]
 
 
-def accepted(store: EmbeddedStore) -> Iterator[tuple[str, str]]:
+def accepted(store: Store) -> Iterator[tuple[str, str]]:
     """Yield the identities that people have accepted: the key that was linked, and the key it is now stored under."""
     for row in store.rows(_ACCEPTED):
         yield row["source"].removeprefix(study_iri("")), row.get("now", row["target"]).removeprefix(study_iri(""))
 
 
-def without_decided(store: EmbeddedStore, emission: Emission, former: Iterable[str] = ()) -> Emission:
+def without_decided(store: Store, emission: Emission, former: Iterable[str] = ()) -> Emission:
     """Return an emission without the links that a person has decided about.
 
     `former` are the keys that the study is about to lose, under which decisions may still be stored.
@@ -42,7 +42,7 @@ def without_decided(store: EmbeddedStore, emission: Emission, former: Iterable[s
     )
 
 
-def _is_decided(store: EmbeddedStore, link: str) -> bool:
+def _is_decided(store: Store, link: str) -> bool:
     return any(True for _ in store.rows(_DECIDED, {"link": link}))
 
 

@@ -21,8 +21,10 @@ __all__ = [
     "QueryTooLarge",
     "StoreDamaged",
     "StoreError",
+    "StoreFailed",
     "StoreFull",
     "StoreInUse",
+    "StoreUnreachable",
     "StoreUnreadable",
     "TrialweaveError",
     "UnreadableDocument",
@@ -142,6 +144,14 @@ class StoreFull(StoreError):
     """The disk has no room left; what was published before is untouched."""
 
 
+class StoreUnreachable(StoreError):
+    """The remote store does not answer, or says that it is too busy."""
+
+
+class StoreFailed(StoreError):
+    """The remote store answered with an error, or with something that is no whole answer."""
+
+
 STATUS: dict[type[TrialweaveError], int] = {
     BadRequest: 400,
     QuerySyntaxError: 400,
@@ -157,6 +167,7 @@ STATUS: dict[type[TrialweaveError], int] = {
     UnsupportedMediaType: 415,
     WorkerLost: 500,
     BudgetSpent: 429,
+    StoreFailed: 502,
     StoreError: 503,
     Busy: 503,
     DeadlineExceeded: 504,

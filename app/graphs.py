@@ -23,7 +23,7 @@ from app.intake import Outcome, Summary
 from app.manifest import Manifest
 from app.resources import ontology_triples
 from app.store.base import Change, ReplaceGraph, ReplaceSubjects
-from app.store.embedded import EmbeddedStore
+from app.store.opening import open_writer
 from app.store.quarantine import Quarantine, Rejected
 from loaders import gate
 from loaders.documents import Document
@@ -70,7 +70,7 @@ def load_graphs(
     Blank nodes get IRIs of their own (RDF 1.1 Concepts, section 3.5). Raises StoreError: then nothing is visible.
     """
     summary, started = Summary(), perf_counter()
-    with EmbeddedStore(data) as store, Manifest(data, "rdf") as manifest:
+    with open_writer(data) as store, Manifest(data, "rdf") as manifest:
         quarantine, changed = Quarantine(data), False
         for document in found:
             outcomes = []

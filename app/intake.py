@@ -17,8 +17,8 @@ from app.description import describe
 from app.manifest import Manifest
 from app.rehoming import moves, triples_of
 from app.resources import ontology_triples
-from app.store.base import Change, ReplaceGraph, ReplaceSubjects
-from app.store.embedded import EmbeddedStore
+from app.store.base import Change, ReplaceGraph, ReplaceSubjects, Store
+from app.store.opening import Writer, open_writer
 from app.store.quarantine import Quarantine, Rejected
 from app.store.spool import Spool
 from loaders.catalogue import Catalogue, Identification, StoredGraph, document_key
@@ -124,7 +124,7 @@ def load(
     from loaders.pool import taken
 
     summary, started = Summary(), perf_counter()
-    with EmbeddedStore(data) as store, Spool(store, store.data.writer) as spool, Manifest(data, format) as manifest:
+    with open_writer(data) as store, Spool(store, store.data.writer) as spool, Manifest(data, format) as manifest:
         intake = _Intake(store, spool, Quarantine(data), format)
         for document, result in taken(found, intake.run, jobs, intake.index_file(jobs)):
             outcomes = list(intake.take(document, result))
@@ -142,7 +142,7 @@ def load(
 class _Intake:
     """One run: the store, who is in it, and which studies were touched."""
 
-    def __init__(self, store: EmbeddedStore, spool: Spool, quarantine: Quarantine, format: str) -> None:
+    def __init__(self, store: Writer, spool: Spool, quarantine: Quarantine, format: str) -> None:
         from app.vocabulary import mesh_index
         from loaders.pipeline import Run, Seconds, loader_version
 
@@ -397,7 +397,7 @@ SELECT DISTINCT ?publication ?pmid ?doi WHERE {
 """
 
 
-def compare_sources(store: EmbeddedStore, catalogue: Catalogue, studies: Iterable[str]) -> tuple[int, list[Change]]:
+def compare_sources(store: Store, catalogue: Catalogue, studies: Iterable[str]) -> tuple[int, list[Change]]:
     """Return how often the sources of these studies disagree, and the changes that store where they do."""
     from loaders.gate import validate_union
 
@@ -415,7 +415,7 @@ def compare_sources(store: EmbeddedStore, catalogue: Catalogue, studies: Iterabl
     return disagreements, changes
 
 
-def stored_catalogue(store: EmbeddedStore) -> Catalogue:
+def stored_catalogue(store: Store) -> Catalogue:
     """Read from the store who is in it, accepted identities included."""
     catalogue = Catalogue()
     for row in store.rows(_STORED_GRAPHS):

@@ -15,8 +15,8 @@ from app.errors import BadRequest, NotFound
 from app.intake import compare_sources, stored_catalogue
 from app.lookup import resolve
 from app.rehoming import moves
-from app.store.base import Change, ReplaceSubjects
-from app.store.embedded import EmbeddedReader, EmbeddedStore
+from app.store.base import Change, ReplaceSubjects, Store
+from app.store.opening import Reader, open_reader, open_writer
 from loaders.catalogue import Identification
 from loaders.emit import LINKS_GRAPH, PROVENANCE_GRAPH, Identity, study_iri
 from loaders.link.identifiers import normal_nct, study_identifier
@@ -24,8 +24,6 @@ from loaders.link.studies import Facts, Proposal, emit_study_link, link_iri, pro
 from loaders.record import LinkStatus
 
 __all__ = ["Decision", "Link", "Proposed", "accept", "links", "propose_links", "reject"]
-
-Reader = EmbeddedReader | EmbeddedStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class Decision:
 
 def links(data: Path, status: str | None = None) -> list[Link]:
     """Return the study links of the published generation, the surest first."""
-    with EmbeddedReader(data) as reader:
+    with open_reader(data) as reader:
         found = _stored(reader)
     wanted = [link for link in found.values() if status in (None, link.status)]
     return sorted(wanted, key=lambda link: (-Decimal(link.confidence or 0), link.link))
@@ -86,7 +84,7 @@ def propose_links(data: Path) -> Proposed:
 
     Links that a source claims or a person has decided about stay as they are.
     """
-    with EmbeddedStore(data) as store:
+    with open_writer(data) as store:
         stored = _stored(store)
         studies = _facts(store)
         taken = {(each.source, each.target) for each in stored.values() if not _is_proposal_of_rule(each)}
@@ -106,7 +104,7 @@ def accept(data: Path, source: str, target: str | None = None) -> Decision:
     Give the IRI of a link, or the identifiers of a study and of the registered study that it is. Raises NotFound, and
     BadRequest where the source is registered itself or the target is not.
     """
-    with EmbeddedStore(data) as store:
+    with open_writer(data) as store:
         link = _wanted(store, source, target)
         old, new = _key(link.source), _key(link.target)
         if link.status == "ACCEPTED" and link.graph is None:
@@ -128,7 +126,7 @@ def reject(data: Path, source: str, target: str | None = None) -> Decision:
 
     Raises NotFound, and BadRequest for a link that was accepted: its facts have moved.
     """
-    with EmbeddedStore(data) as store:
+    with open_writer(data) as store:
         link = _wanted(store, source, target)
         if link.status == "ACCEPTED" and link.graph is None:
             raise BadRequest(
@@ -142,7 +140,7 @@ def reject(data: Path, source: str, target: str | None = None) -> Decision:
         return Decision(link.link, link.source, link.target, "REJECTED", generation)
 
 
-def _wanted(store: EmbeddedStore, source: str, target: str | None) -> Link:
+def _wanted(store: Store, source: str, target: str | None) -> Link:
     """Return the link that is meant, stored or not: a person may link two studies that no rule has seen."""
     stored = _stored(store)
     if target is None:
@@ -160,7 +158,7 @@ def _wanted(store: EmbeddedStore, source: str, target: str | None) -> Link:
     return Link(link_iri(start, _key(end)), start, end, "PROPOSED", None, "A person linked the two.", None, None)
 
 
-def _spellings(store: EmbeddedStore, identifier: str) -> set[str]:
+def _spellings(store: Store, identifier: str) -> set[str]:
     """Return the IRI of a study, and those that it has lost to another one."""
     now = resolve(store, identifier)
     return {now, *(row["old"] for row in store.rows(_FORMER, {"now": now}))}
@@ -189,7 +187,7 @@ def _key(study: str) -> str:
     return study.removeprefix(study_iri(""))
 
 
-def _stored(store: Reader) -> dict[str, Link]:
+def _stored(store: Reader | Store) -> dict[str, Link]:
     return {
         row["link"]: Link(
             row["link"],
@@ -205,7 +203,7 @@ def _stored(store: Reader) -> dict[str, Link]:
     }
 
 
-def _facts(store: Reader) -> list[Facts]:
+def _facts(store: Reader | Store) -> list[Facts]:
     """Read the facts of all studies: one query a fact, in the order of the studies."""
     found: dict[str, dict[str, set[str]]] = {row["study"]: defaultdict(set) for row in store.rows(_STUDIES)}
     for name, pattern in _PATTERNS.items():

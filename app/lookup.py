@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from app.errors import NotFound
-from app.store.embedded import EmbeddedReader, EmbeddedStore
+from app.store.base import Store
+from app.store.opening import Reader
 from loaders.emit import PROVENANCE_GRAPH, study_iri
 from loaders.link.identifiers import normal_doi, normal_nct, normal_pmid, study_key
 
@@ -18,7 +19,7 @@ SELECT ?study ?new WHERE {{ GRAPH <{PROVENANCE_GRAPH}> {{
 """
 
 
-def resolve(reader: EmbeddedReader | EmbeddedStore, identifier: str) -> str:
+def resolve(reader: Reader | Store, identifier: str) -> str:
     """Return the IRI of the study with this NCT id, PubMed id or DOI. Raises NotFound."""
     for key in _keys(identifier):
         iri = study_iri(key)

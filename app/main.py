@@ -1,7 +1,7 @@
 """The application: `uvicorn app.main:create_app --factory`."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
+from app.errors import StoreFailed, StoreUnreachable
 from app.metrics import Metrics
 from app.pages.rendering import STATIC
 from app.query.cache import AnswerCache
@@ -18,7 +19,7 @@ from app.routes.observation import Observation
 from app.routes.problems import handle_problems
 from app.routes.validators import Validators
 from app.settings import Settings
-from app.store.workers import WorkerPool
+from app.store.opening import Pool, open_pool
 from app.validation.pool import ValidatorPool
 
 __all__ = ["create_app"]
@@ -62,23 +63,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
     counted = application.state.metrics = Metrics()
-    pool = application.state.pool = WorkerPool(settings.data, settings, counted.queries)
+    pool = application.state.pool = open_pool(settings, counted.queries)
     validators = application.state.validators = ValidatorPool(settings, counted.validations)
     await pool.start()
     _watch(counted, pool, validators)
     counted.cache(application.state.cache)
     try:
-        await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
+        with suppress(StoreUnreachable, StoreFailed):  # A remote store may come later.
+            await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
         yield
     finally:
         await validators.close()
         await pool.close()
 
 
-def _watch(counted: Metrics, pool: WorkerPool, validators: ValidatorPool) -> None:
+def _watch(counted: Metrics, pool: Pool, validators: ValidatorPool) -> None:
     """Have the counters show what is not counted but looked at."""
     counted.gauge("query_queue", "Queries that wait for a worker.", lambda: pool.waiting)
     counted.gauge("query_workers", "Query worker processes.", lambda: pool.alive)
     counted.gauge("validation_queue", "Validations that wait for a process.", lambda: validators.waiting)
     counted.gauge("generation", "The published generation.", lambda: pool.generation)
-    counted.gauge("generation_age_seconds", "Time since it was published.", lambda: pool.data.age())
+    counted.gauge("generation_age_seconds", "Time since it was published.", pool.age)

@@ -6,8 +6,7 @@ old IRI is rewritten, its provenance and its report go along, and so do the link
 
 from collections.abc import Iterable, Iterator
 
-from app.store.base import Change, Query, ReplaceGraph, ReplaceSubjects
-from app.store.embedded import EmbeddedStore
+from app.store.base import Change, Query, ReplaceGraph, ReplaceSubjects, Store
 from loaders.catalogue import Catalogue, Identification
 from loaders.emit import LINKS_GRAPH, PROVENANCE_GRAPH, emit_alias, study_iri
 from loaders.link.identifiers import BASE
@@ -16,9 +15,7 @@ from loaders.rehome import rehome
 __all__ = ["moves", "statements_about", "triples_of"]
 
 
-def moves(
-    store: EmbeddedStore, catalogue: Catalogue, identification: Identification, touched: set[str]
-) -> Iterator[Change]:
+def moves(store: Store, catalogue: Catalogue, identification: Identification, touched: set[str]) -> Iterator[Change]:
     """Yield what brings everything stored under former keys to the key that has been shown to be theirs.
 
     The catalogue follows while the changes are taken. `touched` are the keys of studies whose sources are to be
@@ -47,20 +44,20 @@ def moves(
             yield from _redirect(store, old, renamed)
 
 
-def triples_of(store: EmbeddedStore, graph: str) -> bytes:
+def triples_of(store: Store, graph: str) -> bytes:
     """Return what a named graph says, as N-Triples."""
     text = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"
     return store.query(Query(text, graph_type="application/n-triples", default_graphs=(graph,))).body
 
 
-def statements_about(store: EmbeddedStore, graph: str, subjects: Iterable[str]) -> bytes:
+def statements_about(store: Store, graph: str, subjects: Iterable[str]) -> bytes:
     """Return what a named graph says about some subjects, as N-Triples."""
     prefixes = tuple(f"<{subject}> ".encode() for subject in subjects)
     lines = triples_of(store, graph).splitlines(keepends=True)
     return b"".join(line for line in lines if line.startswith(prefixes))
 
 
-def _move(store: EmbeddedStore, graph: str, target: str, renamed: dict[str, str]) -> Iterator[Change]:
+def _move(store: Store, graph: str, target: str, renamed: dict[str, str]) -> Iterator[Change]:
     for suffix in ("", "/report"):
         triples = rehome(triples_of(store, graph + suffix), renamed)
         if graph != target:
@@ -72,7 +69,7 @@ def _move(store: EmbeddedStore, graph: str, target: str, renamed: dict[str, str]
         yield ReplaceSubjects(PROVENANCE_GRAPH, subjects, said)
 
 
-def _mentions(store: EmbeddedStore, catalogue: Catalogue, renamed: Iterable[str]) -> Iterator[str]:
+def _mentions(store: Store, catalogue: Catalogue, renamed: Iterable[str]) -> Iterator[str]:
     """Yield the assertion graphs in which one of these IRIs, or a part of it, occurs."""
     for iri in renamed:
         for row in store.rows(_MENTIONS, {"iri": iri}):
@@ -80,7 +77,7 @@ def _mentions(store: EmbeddedStore, catalogue: Catalogue, renamed: Iterable[str]
                 yield row["g"]
 
 
-def _redirect(store: EmbeddedStore, old: str, renamed: dict[str, str]) -> Iterator[Change]:
+def _redirect(store: Store, old: str, renamed: dict[str, str]) -> Iterator[Change]:
     """Let a former IRI, and those that led to it before, answer with the new one; take its links along."""
     new = renamed[old]
     for row in store.rows(_ALIASES, {"iri": old}):

@@ -67,6 +67,25 @@ class Settings(BaseSettings):
     cache: Path | None = Field(
         None, description="Where fetched answers are kept; cache in the data directory if unset."
     )
+    store_url: str | None = Field(
+        None, description="The query address of a SPARQL server that holds the quads instead of the data directory."
+    )
+    store_engine: Literal["sparql", "oxigraph", "fuseki", "virtuoso"] = Field(
+        "sparql", description="What that server is; sparql for any other."
+    )
+    store_update_url: str | None = Field(
+        None, description="Where it takes updates; known for oxigraph, fuseki and virtuoso."
+    )
+    store_graphs_url: str | None = Field(
+        None, description="Where it takes graphs (Graph Store Protocol); known likewise. Unset: graphs go as updates."
+    )
+    store_auth: Literal["basic", "digest"] = Field("basic", description="How the user and password are told to it.")
+    store_user: str | None = Field(None, description="The user that this service is to it.")
+    store_password: SecretStr | None = Field(None, description="That user's password.")
+    store_token: SecretStr | None = Field(None, description="A bearer token, instead of a user and password.")
+    store_proxy: SecretStr | None = Field(None, description="The proxy it is reached through; none if unset.")
+    store_timeout: float = Field(600.0, gt=0, description="Seconds without a byte after which a load gives it up.")
+    store_connections: int = Field(8, ge=1, description="Queries sent to it at a time.")
 
     @field_validator("trusted_proxies")
     @classmethod

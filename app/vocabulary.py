@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 from app.description import describe
 from app.store.base import Query, ReplaceSubjects, Store
-from app.store.embedded import EmbeddedStore
 from app.store.generations import engine_errors
+from app.store.opening import open_writer
 from loaders.emit import PROVENANCE_GRAPH
 from loaders.errors import SourceError
 from loaders.link.identifiers import BASE
@@ -67,7 +67,7 @@ def load_mesh(
     if summary.problems:
         return summary
     version = version_of(digests)
-    with EmbeddedStore(data) as store:
+    with open_writer(data) as store:
         if _stored_version(store) == (version, LOADER_VERSION) and (known := mesh_index(data, store)):
             summary.unchanged, summary.concepts = True, len(known)
             summary.generation = store.info().generation

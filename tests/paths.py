@@ -5,16 +5,21 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["ROOT", "SEEDS", "SHARED", "STUDIES", "needs_shared"]
+__all__ = ["ROOT", "SEEDS", "SHARED", "STUDIES", "is_required", "needs_shared"]
 
 ROOT = Path(__file__).resolve().parent.parent
 STUDIES = ROOT / "studies"
 SHARED = ROOT.parent / "shared"
 SEEDS = SHARED / "seeds"
 
-_REQUIRED = "shared" in os.environ.get("TRIALWEAVE_REQUIRE", "").split(",")
+
+def is_required(name: str) -> bool:
+    """Say whether TRIALWEAVE_REQUIRE names what is optional elsewhere: then its absence fails a test."""
+    return name in os.environ.get("TRIALWEAVE_REQUIRE", "").split(",")
+
 
 # Where the data is required, its absence must fail the test, not skip it.
 needs_shared = pytest.mark.skipif(
-    not SHARED.is_dir() and not _REQUIRED, reason="needs the shared test data beside the repository (../shared)"
+    not SHARED.is_dir() and not is_required("shared"),
+    reason="needs the shared test data beside the repository (../shared)",
 )

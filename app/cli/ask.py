@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from app.errors import BadRequest, TrialweaveError
+from app.query.budget import HOUSE
 from app.query.guard import check_query
 from app.settings import Settings
 from app.store.base import Answer, Query
 from app.store.evaluation import evaluate
+from app.store.opening import open_pool
 from app.store.quarantine import Quarantine
-from app.store.workers import WorkerPool
 
 __all__ = ["ask_directory", "ask_endpoint", "ask_quarantine", "graph_media_type", "read_query", "show"]
 
@@ -70,14 +71,14 @@ def graph_media_type(format: str) -> str:
 
 
 def ask_directory(settings: Settings, text: str, format: str) -> Answer:
-    """Answer from a data directory, in a worker with the same limits as the service's."""
+    """Answer from the store, with the same limits as the service's."""
     query = _query(text, format, settings)
 
     async def ask() -> Answer:
-        pool = WorkerPool(settings.data, settings.model_copy(update={"workers": 1}))
+        pool = open_pool(settings.model_copy(update={"workers": 1}))
         await pool.start()
         try:
-            return await pool.run(query)
+            return await pool.run(query, HOUSE)
         finally:
             await pool.close()
 

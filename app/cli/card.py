@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.lookup import resolve
-from app.store.embedded import EmbeddedReader
+from app.store.opening import open_reader
 from loaders.link.identifiers import BASE
 
 __all__ = ["print_card", "read_card"]
@@ -114,7 +114,7 @@ _LABELS = "SELECT ?value ?label WHERE { ?value skos:inScheme ?scheme ; skos:pref
 
 def read_card(data: Path, identifier: str) -> dict[str, Any]:
     """Return everything the card shows, as plain data. Raises NotFound when no stored study has the identifier."""
-    with EmbeddedReader(data) as reader:
+    with open_reader(data) as reader:
         study = resolve(reader, identifier)
         labels = {row["value"]: row["label"] for row in reader.rows(_PREFIXES + _LABELS)}
         card: dict[str, Any] = {"study": study}

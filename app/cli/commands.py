@@ -191,7 +191,7 @@ def export(
 ) -> None:
     """Write everything that is published, named graphs kept where the format has them; or as tables, in a folder."""
     from app.cli.ask import graph_media_type
-    from app.store.embedded import EmbeddedReader
+    from app.store.opening import open_reader
     from app.tables.export import FORMATS
 
     if dump is not None:
@@ -203,7 +203,7 @@ def export(
         _export_tables(_data(data), output, format)
         return
     media_type = graph_media_type(format)
-    with EmbeddedReader(_data(data)) as reader:
+    with open_reader(_data(data)) as reader:
         if output is None:
             reader.dump(sys.stdout.buffer, media_type)
             return
@@ -233,7 +233,9 @@ def quarantine(data: Data = None, as_json: AsJson = False) -> None:
 def rollback(data: Data = None) -> None:
     """Serve the generation before the current one again."""
     from app.store.embedded import rollback as roll_back
+    from app.store.opening import require_local
 
+    require_local(_data(data), "A generation is taken back")
     print(f"Generation {roll_back(_data(data))} is current again.")
 
 
@@ -353,8 +355,10 @@ def _export_dump(data: Path, folder: Path) -> None:
 def _export_tables(data: Path, folder: Path | None, format: str) -> None:
     """Write tables into a folder and say how many rows. A terminal sees how far it has come."""
     from app.store.embedded import EmbeddedReader
+    from app.store.opening import require_local
     from app.tables.export import export_tables
 
+    require_local(data, "Tables are written")
     if folder is None:
         raise typer.BadParameter("Missing option: name the folder for the tables", param_hint="-o")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} rows"))

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from app.lookup import resolve
-from app.store.embedded import EmbeddedReader
+from app.store.opening import Reader, open_reader
 from loaders.emit import PROVENANCE_GRAPH, study_iri
 from loaders.gate import short
 from loaders.link.identifiers import BASE
@@ -50,7 +50,7 @@ def read_discrepancies(data: Path, identifier: str | None = None) -> list[Discre
 
     Raises NotFound when no stored study has the identifier.
     """
-    with EmbeddedReader(data) as reader:
+    with open_reader(data) as reader:
         chosen = {"graph": _graph(resolve(reader, identifier))} if identifier else {}
         others: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
         for row in reader.rows(_RESULTS, chosen):
@@ -81,7 +81,7 @@ def _in_words(each: Discrepancy) -> Iterator[str]:
         yield f"{where}{short(said.value)} ({sources})"
 
 
-def _said(reader: EmbeddedReader, study: str, path: str, *nodes: str) -> Iterator[Said]:
+def _said(reader: Reader, study: str, path: str, *nodes: str) -> Iterator[Said]:
     """Yield the values of a property, of each of the nodes that are compared, with the graphs that hold them."""
     for node in nodes:
         sources: dict[str, list[str]] = defaultdict(list)

@@ -12,8 +12,8 @@ from pathlib import Path
 from app.errors import TrialweaveError
 from app.resources import ONTOLOGY_FILE, SHAPES, VALUES_FILE
 from app.settings import Settings
-from app.store.embedded import EmbeddedReader
 from app.store.generations import DataDirectory
+from app.store.opening import open_reader
 from app.store.quarantine import Quarantine
 from app.store.workers import isolation
 
@@ -123,10 +123,10 @@ def _gib(size: int) -> str:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    if not settings.data.exists():
+    if settings.store_url is None and not settings.data.exists():
         yield Finding("data", True, f"{settings.data} does not exist yet; trialweave load makes it")
         return
-    with EmbeddedReader(settings.data) as reader:
+    with open_reader(settings.data) as reader:
         info = reader.info()
     yield Finding("data", True, f"{info.location}: generation {info.generation}, {info.quads:,} quads, {info.engine}")
 
@@ -148,5 +148,7 @@ def _quarantine(settings: Settings) -> Iterator[Finding]:
 
 
 def _workers(settings: Settings) -> Iterator[Finding]:
+    if settings.store_url is not None:
+        return
     memory = f"{settings.worker_memory / 1024**3:.1f} GiB each, stopped after {settings.query_timeout:g} s"
     yield Finding("query workers", True, f"{settings.workers}, {memory}; {isolation()}")

@@ -15,6 +15,7 @@ from app.errors import StoreError
 from app.logs import configure, fields, flush
 from app.main import create_app
 from app.settings import Settings
+from app.store.opening import open_pool
 
 __all__ = ["run"]
 
@@ -27,8 +28,9 @@ _CONNECTIONS = 1000
 def run(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Serve until interrupted. `announce` gets one line once the port is ours; port 0 takes any free one.
 
-    Raises StoreError when the address cannot be listened on.
+    Raises StoreError when the address cannot be listened on, or that of a remote store is none.
     """
+    open_pool(settings)  # What the settings get wrong about a remote store is said here, in one sentence.
     # The server raises the signal again when all is done. A service that was asked to stop, and did, has not failed.
     signal.signal(signal.SIGTERM, lambda *_: None)
     with _listen(host, port) as listener:

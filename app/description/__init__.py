@@ -6,7 +6,7 @@ from app.description.counts import count
 from app.description.void import VOID_GRAPH, as_triples
 from app.resources import example_triples, prefix_triples
 from app.store.base import ReplaceGraph
-from app.store.embedded import EmbeddedStore
+from app.store.opening import Writer
 from loaders.link.identifiers import BASE
 
 __all__ = ["EXAMPLES_GRAPH", "PREFIXES_GRAPH", "VOID_GRAPH", "describe"]
@@ -25,7 +25,7 @@ SELECT ?triples WHERE {{ GRAPH <{VOID_GRAPH}> {{ <{BASE}dataset> void:triples ?t
 """
 
 
-def describe(store: EmbeddedStore, written: int, graphs: int) -> None:
+def describe(store: Writer, written: int, graphs: int) -> None:
     """Bring the descriptions up to what is about to be published: `written` of the `graphs` are new in this run.
 
     A large store keeps the counts that it has, with their date and generation, while a run changes little of it.
@@ -38,5 +38,5 @@ def describe(store: EmbeddedStore, written: int, graphs: int) -> None:
     if known > _ALWAYS and written * _SHARE < graphs:
         return
     store.apply([ReplaceGraph(VOID_GRAPH, b"")])
-    counted = as_triples(count(store), store.data.upcoming(), datetime.now(UTC))
+    counted = as_triples(count(store), store.upcoming(), datetime.now(UTC))
     store.apply([ReplaceGraph(VOID_GRAPH, counted)])

@@ -107,7 +107,9 @@ async def _lookup(pool: QueryPool, path: str) -> _Found:
     answer = await pool.run(Query(_LOOKUP, substitutions={"resource": iri}))
     row = next(rows(answer.body))
     new = row["new"].value if "new" in row else ""
-    return _Found(iri, row["described"].value == "true", row["graph"].value == "true", new)
+    # A remote Virtuoso writes what is true as the number 1.
+    described, is_graph = (row[name].value in ("true", "1") for name in ("described", "graph"))
+    return _Found(iri, described, is_graph, new)
 
 
 async def _elsewhere(pool: QueryPool, path: str, suffix: str) -> Response:

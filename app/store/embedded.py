@@ -221,6 +221,10 @@ class EmbeddedStore:
         for load in loads:
             load.result()
 
+    def upcoming(self) -> int:
+        """The number that the next generation will have."""
+        return self.data.upcoming()
+
     def publish(self) -> int:
         """Make every change so far visible as a new generation, and return its number. Raises StoreFull."""
         return self.data.publish(self._store)

@@ -17,7 +17,18 @@ from app.store.base import Query
 from app.store.generations import engine_errors
 from app.store.union import UNNAMED, merge, named_quads
 
-__all__ = ["GRAPH_TYPES", "PREFIXES", "SOLUTION_TYPES", "dump", "evaluate", "select", "syntax_error"]
+__all__ = [
+    "GRAPH_TYPES",
+    "PREFIXES",
+    "SOLUTION_TYPES",
+    "dump",
+    "evaluate",
+    "rows_of",
+    "select",
+    "syntax_error",
+    "tokens",
+    "write_results",
+]
 
 SOLUTION_TYPES: Mapping[str, ox.QueryResultsFormat] = {
     "application/sparql-results+json": ox.QueryResultsFormat.JSON,
@@ -82,31 +93,44 @@ def evaluate(store: ox.Store, query: Query, limit: int | None = None) -> tuple[b
     `limit` is the number of bytes the answer may have. Raises QuerySyntaxError, AnswerTooLarge, NotAcceptable for a
     media type that is in neither table, BadRequest for what the engine accepts but cannot evaluate, and StoreError.
     """
-    output = _Limited(limit)
     results = _ask(store, query)
     try:
         with engine_errors("reading the answer"):
-            if isinstance(results, ox.QueryTriples):
-                _write_graph(results, query.text, query.graph_type, output, limit)
-                return output.getvalue(), query.graph_type
-            results.serialize(output, format=_format(SOLUTION_TYPES, query.solutions_type))
-            return output.getvalue(), query.solutions_type
+            return write_results(results, query, limit)
     except RuntimeError as error:
         raise BadRequest(f"The query cannot be evaluated: {error}.") from error
     finally:
         del results
 
 
+def write_results(
+    results: ox.QuerySolutions | ox.QueryBoolean | Iterable[ox.Triple], query: Query, limit: int | None = None
+) -> tuple[bytes, str]:
+    """Write what a query found: the bytes, and which of the two media types of the query they have.
+
+    Raises AnswerTooLarge, and NotAcceptable for a media type that is in neither table.
+    """
+    output = _Limited(limit)
+    if isinstance(results, ox.QuerySolutions | ox.QueryBoolean):
+        results.serialize(output, format=_format(SOLUTION_TYPES, query.solutions_type))
+        return output.getvalue(), query.solutions_type
+    _write_graph(results, query.text, query.graph_type, output, limit)
+    return output.getvalue(), query.graph_type
+
+
 def select(store: ox.Store, query: Query) -> Iterator[dict[str, str]]:
     """Rows of a SELECT query as plain strings (IRI, lexical form of a literal); a row lacks its unbound variables."""
     results = _ask(store, query)
+    with engine_errors("reading the answer"):
+        return rows_of(results)
+
+
+def rows_of(results: object) -> Iterator[dict[str, str]]:
+    """The rows of solutions as plain strings. Raises BadRequest for what is no solutions."""
     if not isinstance(results, ox.QuerySolutions):
         raise BadRequest("Only a SELECT query has rows.")
     names = [variable.value for variable in results.variables]
-    with engine_errors("reading the answer"):
-        rows = [
-            {name: _plain(term) for name, term in zip(names, row, strict=True) if term is not None} for row in results
-        ]
+    rows = [{name: _plain(term) for name, term in zip(names, row, strict=True) if term is not None} for row in results]
     return iter(rows)
 
 
@@ -185,13 +209,13 @@ def _from_clauses(query: Query) -> tuple[list[ox.NamedNode], list[ox.NamedNode]]
         return None
     default: list[str] = []
     named: list[str] = []
-    tokens = _tokens(query.text)
-    for token in tokens:
+    words = tokens(query.text)
+    for token in words:
         if _is_word(token, "FROM"):
-            name = next(tokens, token)
+            name = next(words, token)
             graphs = default
             if _is_word(name, "NAMED"):
-                name, graphs = next(tokens, token), named
+                name, graphs = next(words, token), named
             if name.lastgroup not in ("iri", "name"):
                 return None
             graphs.append(name.group())
@@ -203,14 +227,14 @@ def _from_clauses(query: Query) -> tuple[list[ox.NamedNode], list[ox.NamedNode]]
 
 def _resolved(query: Query, names: list[str]) -> list[ox.NamedNode]:
     """The IRIs that these names have under the query's own BASE and PREFIX, which the engine knows best."""
-    tokens = takewhile(lambda token: not _is_word(token, *_FORMS), _TOKEN.finditer(query.text))
-    prologue = "".join(token.group() for token in tokens)
+    before = takewhile(lambda token: not _is_word(token, *_FORMS), _TOKEN.finditer(query.text))
+    prologue = "".join(token.group() for token in before)
     values = f"SELECT DISTINCT ?graph {{ VALUES ?graph {{ {' '.join(names)} }} }}"
     rows = cast(ox.QuerySolutions, ox.Store().query(f"{prologue} {values}", base_iri=query.base_iri))
     return [cast(ox.NamedNode, row["graph"]) for row in rows]
 
 
-def _tokens(text: str) -> Iterator[re.Match[str]]:
+def tokens(text: str) -> Iterator[re.Match[str]]:
     """The tokens of the query but white space and comments."""
     return (token for token in _TOKEN.finditer(text) if token.group().strip() and token.lastgroup != "comment")
 
@@ -244,7 +268,7 @@ def syntax_error(text: str, message: str) -> QuerySyntaxError:
 def _undeclared_prefix(text: str) -> re.Match[str] | None:
     declared: set[str] = set()
     after_keyword = False
-    for token in _tokens(text):
+    for token in tokens(text):
         if token.lastgroup == "name":
             prefix = token.group("prefix") or ""
             if after_keyword:
@@ -287,9 +311,9 @@ def _format(table: Mapping[str, _Form], media_type: str) -> _Form:
 
 
 def _declared_prefixes(text: str) -> dict[str, str]:
-    tokens = list(_tokens(text))
+    words = list(tokens(text))
     return {
         name.group("prefix"): iri.group()[1:-1]
-        for keyword, name, iri in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        for keyword, name, iri in zip(words, words[1:], words[2:], strict=False)
         if _is_word(keyword, "PREFIX") and name.group("prefix") and ":" in iri.group()
     }

@@ -112,6 +112,10 @@ class WorkerPool:
         """When the published generation became the current one, in seconds since 1970; None when there is none."""
         return self._seen[1] / 1e9 if self._seen else None
 
+    def age(self) -> float:
+        """Seconds since the generation was published."""
+        return self.data.age()
+
     def _look(self) -> tuple[int, int] | None:
         try:
             status = (self.data.path / "CURRENT").stat()
