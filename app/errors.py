@@ -9,8 +9,10 @@ __all__ = [
     "STATUS",
     "AnswerTooLarge",
     "BadRequest",
+    "BodyTooLarge",
     "Busy",
     "DeadlineExceeded",
+    "Forbidden",
     "MethodNotAllowed",
     "NotAcceptable",
     "NotFound",
@@ -23,7 +25,9 @@ __all__ = [
     "StoreInUse",
     "StoreUnreadable",
     "TrialweaveError",
+    "Unauthorized",
     "UnsupportedMediaType",
+    "Violations",
     "WorkerLost",
     "WritingOff",
 ]
@@ -78,6 +82,22 @@ class QueryRefused(TrialweaveError):
     """The query is valid but asks for something this service does not do, such as SERVICE or LOAD."""
 
 
+class BodyTooLarge(TrialweaveError):
+    """The body of a write is longer than this service accepts."""
+
+
+class Unauthorized(TrialweaveError):
+    """The request has no key, or one that does not hold (RFC 6750, section 3.1)."""
+
+
+class Forbidden(TrialweaveError):
+    """The request is from somebody known who may not do this, or from where writing is not allowed."""
+
+
+class Violations(TrialweaveError):
+    """A graph would break the SHACL shapes after the write, and the gate is on for writes."""
+
+
 class WritingOff(TrialweaveError):
     """An update was sent to a service that does not take updates (TRIALWEAVE_WRITE)."""
 
@@ -121,6 +141,8 @@ class StoreFull(StoreError):
 STATUS: dict[type[TrialweaveError], int] = {
     BadRequest: 400,
     QuerySyntaxError: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
     QueryRefused: 403,
     WritingOff: 403,
     NotFound: 404,
@@ -128,7 +150,9 @@ STATUS: dict[type[TrialweaveError], int] = {
     NotAcceptable: 406,
     QueryTooLarge: 413,
     AnswerTooLarge: 413,
+    BodyTooLarge: 413,
     UnsupportedMediaType: 415,
+    Violations: 422,
     WorkerLost: 500,
     StoreError: 503,
     Busy: 503,

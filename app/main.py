@@ -10,18 +10,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app.pages.rendering import STATIC
-from app.routes import health, home, resources, sparql, vocabulary
+from app.routes import graph_store, health, home, resources, sparql, updates, vocabulary
 from app.routes.envelope import Envelope
 from app.routes.problems import handle_problems
 from app.settings import Settings
 from app.store.workers import WorkerPool
+from app.store.writes import WriteQueue
 
 __all__ = ["create_app"]
 
 _CORS = Middleware(
     CORSMiddleware,
     allow_origins=["*"],
-    allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+    allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
     allow_headers=["*"],
     expose_headers=["Link", "Retry-After", "X-Request-Id"],
     max_age=86_400,
@@ -42,7 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     application.state.settings = chosen
     handle_problems(application)
-    routers = [module.router for module in (home, sparql, health, vocabulary, resources)]
+    routers = [module.router for module in (home, sparql, updates, graph_store, health, vocabulary, resources)]
     for router in routers:
         application.include_router(router)
     application.state.routes = [route for router in routers for route in router.routes]
@@ -54,9 +55,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
     pool = application.state.pool = WorkerPool(settings.data, settings)
+    writes = application.state.writes = WriteQueue(settings.data, settings)
     await pool.start()
+    writes.start()
     try:
         await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
         yield
     finally:
+        await writes.close()
         await pool.close()

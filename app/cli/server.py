@@ -8,6 +8,7 @@ import uvicorn
 
 from app.errors import StoreError
 from app.main import create_app
+from app.routes.access import is_loopback
 from app.settings import Settings
 
 __all__ = ["run"]
@@ -19,6 +20,10 @@ def run(settings: Settings, host: str, port: int, announce: Callable[[str], None
     Raises StoreError when the address cannot be listened on.
     """
     with _listen(host, port) as listener:
+        if settings.write == "open" and not is_loopback(listener.getsockname()[0]):
+            raise StoreError(
+                f"With TRIALWEAVE_WRITE=open everybody could write at {host}; listen on 127.0.0.1, or use keys."
+            )
         app = create_app(settings)
         shown = f"[{host}]" if ":" in host else host
         announce(f"Trialweave serves {settings.data} on http://{shown}:{listener.getsockname()[1]}/")

@@ -1,4 +1,4 @@
-"""What routes get from the application: the settings and the pool of query workers."""
+"""What routes get from the application: the settings, the pool of query workers and the queue of writes."""
 
 from typing import Annotated, Protocol, cast
 
@@ -6,8 +6,9 @@ from fastapi import Depends, Request
 
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
+from app.store.writes import WriteQueue
 
-__all__ = ["PoolDependency", "QueryPool", "SettingsDependency"]
+__all__ = ["PoolDependency", "QueryPool", "SettingsDependency", "WritesDependency"]
 
 
 class QueryPool(Protocol):
@@ -32,5 +33,10 @@ def _pool(request: Request) -> QueryPool:
     return cast(QueryPool, request.app.state.pool)
 
 
+def _writes(request: Request) -> WriteQueue:
+    return cast(WriteQueue, request.app.state.writes)
+
+
 SettingsDependency = Annotated[Settings, Depends(_settings)]
 PoolDependency = Annotated[QueryPool, Depends(_pool)]
+WritesDependency = Annotated[WriteQueue, Depends(_writes)]

@@ -45,6 +45,8 @@ def _statements(service: ox.NamedNode, settings: Settings) -> Iterator[ox.Triple
     yield ox.Triple(service, _RDF_TYPE, _sd("Service"))
     yield ox.Triple(service, _sd("endpoint"), service)
     yield ox.Triple(service, _sd("supportedLanguage"), _sd("SPARQL11Query"))
+    if settings.write != "off":
+        yield ox.Triple(service, _sd("supportedLanguage"), _sd("SPARQL11Update"))
     yield ox.Triple(service, _sd("feature"), _sd("UnionDefaultGraph"))
     for name in _RESULT_FORMATS:
         yield ox.Triple(service, _sd("resultFormat"), ox.NamedNode(_FORMATS + name))
@@ -56,10 +58,11 @@ def _statements(service: ox.NamedNode, settings: Settings) -> Iterator[ox.Triple
 
 
 def _limits(settings: Settings) -> str:
+    writing = {"off": "are not available", "keys": "need a key", "open": "are open to this machine"}[settings.write]
     return (
         f"A query has at most {settings.query_bytes:,} bytes, {settings.query_depth} levels of nesting and "
         f"{settings.query_branches} branches, runs at most {settings.query_timeout:g} seconds and answers with at most "
-        f"{settings.answer_bytes:,} bytes. SERVICE and updates are not available."
+        f"{settings.answer_bytes:,} bytes. SERVICE is not available; updates {writing}."
     )
 
 

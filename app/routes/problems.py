@@ -57,6 +57,8 @@ def problem(request: Request, error: TrialweaveError, headers: dict[str, str] | 
     all_headers = {"Vary": "Accept", **(headers or {})}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         all_headers["Retry-After"] = _RETRY_AFTER
+    if status == HTTPStatus.UNAUTHORIZED:
+        all_headers["WWW-Authenticate"] = 'Bearer realm="Trialweave"'
     if _wants_page(request):
         return HTMLResponse(render("problem.html", **content), status, all_headers)
     return JSONResponse(content, status, all_headers, media_type=_PROBLEM.media_type)

@@ -102,12 +102,13 @@ class EmbeddedStore:
     """The one writer of a data directory (see `base.Store`).
 
     It works on a private copy of the published generation, made of hard links in a millisecond and thrown away when
-    it is closed or killed: what was not published never happened. Raises StoreInUse, StoreUnreadable, StoreDamaged.
+    it is closed or killed: what was not published never happened. Another writer is waited for `patience` seconds.
+    Raises StoreInUse, StoreUnreadable, StoreDamaged.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, patience: float = 0) -> None:
         self.data = DataDirectory(data)
-        self.data.lock()
+        self.data.lock(patience)
         self._numbers = count()
         try:
             self._store = self._open_copy()
@@ -191,16 +192,20 @@ class EmbeddedStore:
         with self._changing():
             check(run_update(self._store, text, using, using_named, base_iri))
 
-    def put(self, graph: str, body: bytes, media_type: str, *, replace: bool, check: Check = _unchecked) -> bool:
-        """Make the body, in an RDF format, the graph's content, or add it to that; say whether the graph is new.
+    def put(
+        self, graph: str, documents: Sequence[tuple[str, bytes]], *, replace: bool, check: Check = _unchecked
+    ) -> bool:
+        """Make the documents the graph's content, or add them to that; say whether the graph is new.
 
-        Its blank nodes become new ones. Relative IRIs are relative to the graph's. Raises BadRequest, StoreFull.
+        A document is a media type and its bytes. Its blank nodes become new ones, and its relative IRIs are relative to
+        the graph's. Raises BadRequest, StoreFull.
         """
         with self._changing():
             name = ox.NamedNode(graph)
             new = not self._store.contains_named_graph(name)
             before = set(self._store.quads_for_pattern(None, None, None, name)) if replace else set()
-            write(self._store, before, read_graph(body, media_type, name))
+            quads = (read_graph(body, media_type, name) for media_type, body in documents)
+            write(self._store, before, set().union(*quads))
             self._store.add_graph(name)
             check(frozenset({graph}))
         return new

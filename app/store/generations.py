@@ -20,6 +20,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 
 import pyoxigraph as ox
 
@@ -39,8 +40,11 @@ KEEP = 3
 """Generations that stay on disk: the current one and those one can roll back to."""
 
 _NUMBERED = re.compile(r"(\d{6,})(\.lock|\.withdrawn)?")
-# A writer makes these two before FORMAT is there; a mounted volume brings the third.
-_HARMLESS = {"LOCK", "FORMAT.new", "lost+found"}
+_AGAIN = 0.02
+"""Seconds between attempts to get the writer's lock."""
+
+# A writer makes these two before FORMAT is there; a mounted volume brings the third, a service that writes the others.
+_HARMLESS = {"LOCK", "FORMAT.new", "lost+found", "audit.log", "api-keys.json"}
 _FULL = re.compile(r"no space left on device|disk quota exceeded|file too large", re.IGNORECASE)
 
 
@@ -201,15 +205,16 @@ class DataDirectory:
 
     # Writing
 
-    def lock(self) -> None:
+    def lock(self, patience: float = 0) -> None:
         """Become the one writer: make the directory if it is new, and clear what a killed writer left.
 
-        Raises StoreInUse when another writer is there, StoreUnreadable when the directory is not ours.
+        Raises StoreInUse when another writer is there for `patience` seconds, StoreUnreadable when the directory is not
+        ours.
         """
         self.check()
         with engine_errors(f"opening {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = self._take_lock()
+            self._lock = self._wait_for_lock(monotonic() + patience)
             form = self.path / "FORMAT"
             if not form.exists():
                 _replace(form, json.dumps({"layout": LAYOUT, "engine": ENGINE}) + "\n")
@@ -217,6 +222,15 @@ class DataDirectory:
             if not self._current.exists() and not self.kept():
                 _replace(self._current, "0\n")
             self._clear_leftovers()
+
+    def _wait_for_lock(self, end: float) -> int:
+        while True:
+            try:
+                return self._take_lock()
+            except StoreInUse:
+                if monotonic() >= end:
+                    raise
+                sleep(_AGAIN)
 
     def _take_lock(self) -> int:
         descriptor = os.open(self.path / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -207,14 +207,14 @@ class WorkerPool:
 class _Worker:
     """One worker process and the socket to it. `idle` is true between a complete answer and the next request."""
 
-    def __init__(self, data: Path, settings: Settings) -> None:
+    def __init__(self, data: Path, settings: Settings, module: str = "app.store.worker") -> None:
         self.idle = False
         self.generation = -1
         self._answer_bytes = settings.answer_bytes
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self._process = _start_process(data, settings, theirs)
+                self._process = _start_process(data, settings, theirs, module)
             except BaseException:
                 ours.close()
                 raise
@@ -233,14 +233,14 @@ class _Worker:
             ) from error
         self.idle = True
 
-    async def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    async def ask(self, request: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """Send a request and wait for its answer, however long that takes. Raises WorkerLost."""
         assert self._writer is not None, "start() comes first"
         self.idle = False
         text = json.dumps(request).encode()
         try:
-            self._writer.write(HEADER.pack(len(text), 0) + text)
-            header, body = await self._receive()
+            self._writer.write(HEADER.pack(len(text), len(body)) + text + body)
+            header, answer = await self._receive()
         except (OSError, asyncio.IncompleteReadError) as error:
             raise WorkerLost(
                 "The query ended the process that evaluated it, most often by needing too much memory or being nested "
@@ -248,7 +248,7 @@ class _Worker:
             ) from error
         self.generation = header.get("generation", self.generation)
         self.idle = True
-        return header, body
+        return header, answer
 
     async def _receive(self) -> tuple[dict[str, Any], bytes]:
         text, body = HEADER.unpack(await self._reader.readexactly(HEADER.size))
@@ -268,10 +268,10 @@ class _Worker:
         await asyncio.to_thread(self._process.wait)
 
 
-def _start_process(data: Path, settings: Settings, theirs: socket.socket) -> subprocess.Popen[bytes]:
+def _start_process(data: Path, settings: Settings, theirs: socket.socket, module: str) -> subprocess.Popen[bytes]:
     arguments = [str(data), *map(str, (theirs.fileno(), settings.worker_memory, settings.answer_bytes))]
     return subprocess.Popen(
-        [*_PYTHON, "-m", "app.store.worker", *arguments],
+        [*_PYTHON, "-m", module, *arguments],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
