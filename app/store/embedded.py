@@ -110,6 +110,7 @@ class EmbeddedStore:
         self.data = DataDirectory(data)
         self.data.lock(patience)
         self._numbers = count()
+        self._changed = False
         try:
             self._store = self._open_copy()
         except BaseException:
@@ -131,6 +132,10 @@ class EmbeddedStore:
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Go back to what the writer holds now when what is done meanwhile fails."""
+        if not self._changed:
+            with self._from_published():
+                yield
+            return
         checkpoint = self._new_folder()
         with engine_errors("keeping what to go back to"):
             self._store.backup(checkpoint)
@@ -142,6 +147,21 @@ class EmbeddedStore:
             raise
         finally:
             shutil.rmtree(checkpoint, ignore_errors=True)
+
+    @contextmanager
+    def _from_published(self) -> Iterator[None]:
+        """Go back to the published generation, which holds what this store does as long as nothing was changed."""
+        self._changed = True
+        try:
+            yield
+        except BaseException:
+            try:
+                self._store = self._open_copy()
+            except BaseException:
+                self.close()
+                raise
+            self._changed = False
+            raise
 
     def _go_back(self, before: ox.Store) -> None:
         folder = self._new_folder()
@@ -171,6 +191,7 @@ class EmbeddedStore:
         with engine_errors("comparing with the store"):
             update = as_update(self._store, changes)
         if update:
+            self._changed = True
             with engine_errors("changing the store"):
                 self._store.update(update)
         return bool(update)

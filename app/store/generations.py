@@ -281,7 +281,7 @@ class DataDirectory:
             try:
                 store.backup(temporary)
                 _smoke(temporary, store)
-                _sync_tree(temporary)
+                _sync_tree(temporary, self._synced())
                 target.with_suffix(".lock").touch()
                 temporary.rename(target)
                 _sync(self._generations)
@@ -293,6 +293,12 @@ class DataDirectory:
                 raise
         self._remove_old()
         return number
+
+    def _synced(self) -> set[int]:
+        """The inodes of the current generation, which the next one shares and which were synced for this one."""
+        with suppress(StoreDamaged, FileNotFoundError):
+            return {entry.inode() for entry in os.scandir(self.generation(self.current())) if entry.is_file()}
+        return set()
 
     def _is_current(self, number: int) -> bool:
         with suppress(StoreDamaged):
@@ -375,9 +381,11 @@ def _replace(path: Path, text: str) -> None:
     _sync(path.parent)
 
 
-def _sync_tree(folder: Path) -> None:
-    for entry in folder.rglob("*"):
-        _sync(entry)
+def _sync_tree(folder: Path, synced: set[int]) -> None:
+    """Sync the files in a folder that are not among the inodes that were synced before."""
+    for entry in os.scandir(folder):
+        if entry.inode() not in synced:
+            _sync(Path(entry.path))
     _sync(folder)
 
 

@@ -202,7 +202,8 @@ class _Operating:
         exists = self._store.contains_named_graph(graph)
         if exists == (operation.verb == "CREATE"):
             if not operation.silent:
-                raise BadRequest(f"Graph {graph} {'exists already' if exists else 'does not exist'}.")
+                what = "exists already" if exists else "does not exist"
+                raise BadRequest(f"Graph {graph} {what}, so nothing was changed; SILENT would pass over that.")
             return []
         return [graph]
 
@@ -218,7 +219,7 @@ class _Operating:
         if source != _DEFAULT and not self._store.contains_named_graph(source):
             if operation.silent:
                 return
-            raise BadRequest(f"Graph {source} does not exist.")
+            raise BadRequest(f"Graph {source} does not exist, so nothing was changed; SILENT would pass over that.")
         if source == target:
             return
         self.touched.add(target)

@@ -5,7 +5,7 @@ import pytest
 from rdflib import Graph
 from rdflib.compare import isomorphic
 
-from tests.conformance.manifest import SUITES, Test, exchanges, read_manifest
+from tests.conformance.manifest import SUITES, Entry, exchanges, read_manifest
 from tests.paths import needs_shared
 
 pytestmark = needs_shared
@@ -19,7 +19,7 @@ def test_the_suite_is_whole() -> None:
 
 
 @pytest.mark.parametrize("test", TESTS, ids=str)
-def test_graph_store(test: Test, service: httpx.Client) -> None:
+def test_graph_store(test: Entry, service: httpx.Client) -> None:
     service.post("/update", data={"update": "DROP ALL"}).raise_for_status()
     variables: dict[str, str] = {}
     for exchange in exchanges(test):

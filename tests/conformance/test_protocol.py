@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from tests.conformance.manifest import SUITES, Exchange, Test, exchanges, read_manifest
+from tests.conformance.manifest import SUITES, Entry, Exchange, exchanges, read_manifest
 from tests.paths import needs_shared
 
 pytestmark = needs_shared
@@ -35,7 +35,7 @@ def test_the_suite_is_whole() -> None:
 
 
 @pytest.mark.parametrize("test", TESTS, ids=str)
-def test_protocol(test: Test, service: httpx.Client) -> None:
+def test_protocol(test: Entry, service: httpx.Client) -> None:
     for exchange in exchanges(test):
         answer = send(service, exchange)
         status = str(answer.status_code)
