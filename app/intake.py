@@ -17,7 +17,7 @@ from app.manifest import Manifest
 from app.rehoming import moves, triples_of
 from app.resources import ontology_triples
 from app.store.base import Change, ReplaceGraph, ReplaceSubjects
-from app.store.embedded import EmbeddedStore
+from app.store.embedded import PATIENCE, EmbeddedStore
 from app.store.quarantine import Quarantine, Rejected
 from app.store.spool import Spool
 from loaders.catalogue import Catalogue, Identification, StoredGraph, document_key
@@ -123,7 +123,11 @@ def load(
     from loaders.pool import taken
 
     summary, started = Summary(), perf_counter()
-    with EmbeddedStore(data) as store, Spool(store, store.data.writer) as spool, Manifest(data, format) as manifest:
+    with (
+        EmbeddedStore(data, PATIENCE) as store,
+        Spool(store, store.data.writer) as spool,
+        Manifest(data, format) as manifest,
+    ):
         intake = _Intake(store, spool, Quarantine(data), format)
         for document, result in taken(found, intake.run, jobs, intake.index_file(jobs)):
             outcomes = list(intake.take(document, result))

@@ -16,7 +16,7 @@ from app.errors import BadRequest, NotFound
 from app.intake import compare_sources, stored_catalogue
 from app.rehoming import moves
 from app.store.base import Change, ReplaceSubjects
-from app.store.embedded import EmbeddedReader, EmbeddedStore
+from app.store.embedded import PATIENCE, EmbeddedReader, EmbeddedStore
 from loaders.catalogue import Identification
 from loaders.emit import LINKS_GRAPH, PROVENANCE_GRAPH, Identity, study_iri
 from loaders.link.identifiers import normal_nct, study_identifier
@@ -86,7 +86,7 @@ def propose_links(data: Path) -> Proposed:
 
     Links that a source claims or a person has decided about stay as they are.
     """
-    with EmbeddedStore(data) as store:
+    with EmbeddedStore(data, PATIENCE) as store:
         stored = _stored(store)
         studies = _facts(store)
         taken = {(each.source, each.target) for each in stored.values() if not _is_proposal_of_rule(each)}
@@ -106,7 +106,7 @@ def accept(data: Path, source: str, target: str | None = None) -> Decision:
     Give the IRI of a link, or the identifiers of a study and of the registered study that it is. Raises NotFound, and
     BadRequest where the source is registered itself or the target is not.
     """
-    with EmbeddedStore(data) as store:
+    with EmbeddedStore(data, PATIENCE) as store:
         link = _wanted(store, source, target)
         old, new = _key(link.source), _key(link.target)
         if link.status == "ACCEPTED" and link.graph is None:
@@ -128,7 +128,7 @@ def reject(data: Path, source: str, target: str | None = None) -> Decision:
 
     Raises NotFound, and BadRequest for a link that was accepted: its facts have moved.
     """
-    with EmbeddedStore(data) as store:
+    with EmbeddedStore(data, PATIENCE) as store:
         link = _wanted(store, source, target)
         if link.status == "ACCEPTED" and link.graph is None:
             raise BadRequest(

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.store.base import Query, ReplaceSubjects, Store
-from app.store.embedded import EmbeddedStore
+from app.store.embedded import PATIENCE, EmbeddedStore
 from app.store.generations import engine_errors
 from loaders.emit import PROVENANCE_GRAPH
 from loaders.errors import SourceError
@@ -66,7 +66,7 @@ def load_mesh(
     if summary.problems:
         return summary
     version = version_of(digests)
-    with EmbeddedStore(data) as store:
+    with EmbeddedStore(data, PATIENCE) as store:
         if _stored_version(store) == (version, LOADER_VERSION) and (known := mesh_index(data, store)):
             summary.unchanged, summary.concepts = True, len(known)
             summary.generation = store.info().generation

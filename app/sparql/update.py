@@ -90,11 +90,13 @@ def steps(text: str) -> Iterator[Step]:
             return
         start = cursor.token.start
         cursor.labels = set()
-        yield Step(_operation(cursor), start, cursor.end, declarations)
-        if labels & cursor.labels:
-            label = min(labels & cursor.labels)
-            raise syntax_error(text, start, f"{label} stands in an operation before this one too; labels hold for one")
-        labels |= cursor.labels
+        operation = _operation(cursor)
+        if isinstance(operation, Data):
+            if labels & cursor.labels:
+                label = min(labels & cursor.labels)
+                raise syntax_error(text, start, f"{label} stands in an INSERT DATA before this one too; use another")
+            labels |= cursor.labels
+        yield Step(operation, start, cursor.end, declarations)
         if cursor.token is not None:
             cursor.expect(";")
 

@@ -21,7 +21,10 @@ from app.store.updating import read_graph, run_update, write
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Check", "EmbeddedReader", "EmbeddedStore", "rollback"]
+__all__ = ["PATIENCE", "Check", "EmbeddedReader", "EmbeddedStore", "rollback"]
+
+PATIENCE = 10.0
+"""Seconds that loading and the service wait for each other: a write over HTTP holds the directory for a moment."""
 
 Check = Callable[[frozenset[str]], None]
 """Looks at a change before it counts, given the names of the graphs that were written to; it raises to undo it."""

@@ -13,15 +13,12 @@ from typing import Any
 
 from app.errors import BadRequest, Forbidden, NotFound, Violations
 from app.store.base import DEFAULT_GRAPH, Query
-from app.store.embedded import EmbeddedStore
+from app.store.embedded import PATIENCE, EmbeddedStore
 from app.store.worker import Answering, serve
 
 __all__ = ["main"]
 
 _LOADED = DEFAULT_GRAPH.removesuffix("default")
-_PATIENCE = 10.0
-"""Seconds to wait for a load that is writing."""
-
 _SHOWN = 20
 
 
@@ -51,7 +48,7 @@ class _Writer:
 
     def write(self, request: dict[str, Any], body: bytes) -> dict[str, Any]:
         """Do one write, all or nothing. The answer says whether it made a graph."""
-        store = self._store = self._store or EmbeddedStore(self._data, _PATIENCE)
+        store = self._store = self._store or EmbeddedStore(self._data, PATIENCE)
 
         def check(graphs: frozenset[str]) -> None:
             if request["checks"]["only_own"]:

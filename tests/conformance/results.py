@@ -71,8 +71,9 @@ def _value(term: object) -> object:
 def parse_rows(body: bytes, form: str) -> bool | frozenset[object]:
     """An answer to SELECT or ASK, from a file's suffix or what is meant by it."""
     if form == ".csv":
-        rows = csv.reader(io.StringIO(body.decode()))
-        return frozenset(Counter(tuple(re.sub("^_:.*", "_:", cell) for cell in row) for row in rows).items())
+        rows = csv.DictReader(io.StringIO(body.decode()))
+        plain = (frozenset((name, re.sub("^_:.*", "_:", cell)) for name, cell in row.items()) for row in rows)
+        return frozenset(Counter(plain).items())
     results = ox.parse_query_results(body, format=_FORMATS[form])
     if isinstance(results, ox.QueryBoolean):
         return bool(results)

@@ -3,6 +3,7 @@
 Data files are graphs under their own addresses, all loaded once, and a query names its dataset by the protocol.
 """
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +24,13 @@ def files(entry: Entry) -> tuple[list[Path], list[Path]]:
     manifest, action = entry.manifest, entry.manifest.one(entry.node, MF + "action")
     default, named = manifest.all(action, QT + "data"), manifest.all(action, QT + "graphData")
     return [manifest.file(node) for node in default], [manifest.file(node) for node in named]
+
+
+def chosen(entry: Entry) -> list[Path]:
+    """The data files that the query itself names with FROM."""
+    query = entry.manifest.file(entry.manifest.one(entry.manifest.one(entry.node, MF + "action"), QT + "query"))
+    names = re.findall(r"FROM\s+(?:NAMED\s+)?<([^>:]+)>", query.read_bytes().decode(), re.IGNORECASE)
+    return [query.with_name(name) for name in names]
 
 
 def query_evaluation(entry: Entry, service: httpx.Client) -> None:
@@ -56,7 +64,9 @@ TESTS = list(parameters(RUNNERS, updates=False))
 @pytest.fixture(scope="module")
 def loaded(service: httpx.Client) -> httpx.Client:
     """The service, with the data of all queries in it."""
-    wanted = {file for test in TESTS for group in files(test.values[0]) for file in group}
+    entries = [test.values[0] for test in TESTS]
+    wanted = {file for entry in entries for group in files(entry) for file in group}
+    wanted |= {file for entry in entries if entry.kind == "QueryEvaluationTest" for file in chosen(entry)}
 
     def put(file: Path) -> None:
         headers = {"Content-Type": "application/n-triples"}

@@ -4,6 +4,8 @@ The default graph of a test is the graph that is it for writing here. It is name
 text has no WITH or USING: without a dataset, the default graph of a WHERE is the union of all graphs here.
 """
 
+import re
+
 import httpx
 import pyoxigraph as ox
 import pytest
@@ -26,8 +28,8 @@ def update_evaluation(entry: Entry, service: httpx.Client) -> None:
     before, after = dataset(entry, action), dataset(entry, result)
     send(service, f"DROP ALL ; {inserting(before)}")
     text = text_of(request)
-    graphs = {graph.value for graph in (*before, *after) if graph != DEFAULT_GRAPH}
-    names = {"using-graph-uri": DEFAULT_GRAPH, "using-named-graph-uri": sorted(map(str, graphs))}
+    graphs = {graph.value for graph in (*before, *after)} | mentioned(text)
+    names = {"using-graph-uri": DEFAULT_GRAPH, "using-named-graph-uri": sorted(graphs - {DEFAULT_GRAPH})}
     has_own = any(word in text.upper().split() for word in ("WITH", "USING"))
     answer = service.post("/update", data={"update": text, **({} if has_own else names)})
     assert answer.status_code == 204, answer.text
@@ -47,6 +49,12 @@ def dataset(entry: Entry, node: object) -> dict[ox.NamedNode, list[ox.Quad]]:
         triples = ox.parse(path=str(path), base_iri=address(path), rename_blank_nodes=True)
         graphs[graph] = [ox.Quad(t.subject, t.predicate, t.object, graph) for t in triples]
     return graphs
+
+
+def mentioned(text: str) -> set[str]:
+    """The named graphs that an update writes to, which are neither before nor after it if it drops them again."""
+    prefixes = dict(re.findall(r"PREFIX\s+(\w*):\s*<([^>]*)>", text, re.IGNORECASE))
+    return {prefixes[prefix] + name for prefix, name in re.findall(r"GRAPH\s+(\w*):(\w+)", text) if prefix in prefixes}
 
 
 def inserting(graphs: dict[ox.NamedNode, list[ox.Quad]]) -> str:

@@ -125,7 +125,7 @@ def test_an_update_is_one_transaction(data: Path) -> None:
         ("INSERT DATA { :a :p 1 }", ["g a 1", f"{DEFAULT_GRAPH} a 1"]),
         ("INSERT DATA { :a :p 1 } ; DELETE DATA { GRAPH :g { :a :p 1 } }", [f"{DEFAULT_GRAPH} a 1"]),
         ("INSERT { :b :p ?o } WHERE { GRAPH :g { ?s :p ?o } } ; CLEAR NAMED", [f"{DEFAULT_GRAPH} b 1"]),
-        ("COPY :g TO DEFAULT ; DROP GRAPH :g ; ADD DEFAULT TO :h", [f"{DEFAULT_GRAPH} a 1", "h a 1"]),
+        ("COPY :g TO DEFAULT ; DROP GRAPH :g ; ADD DEFAULT TO :h", ["h a 1", f"{DEFAULT_GRAPH} a 1"]),
         ("INSERT DATA { :b :p 2 } ; DROP DEFAULT", ["g a 1"]),
         ("", ["g a 1"]),
     ],
