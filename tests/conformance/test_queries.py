@@ -40,7 +40,9 @@ def query_evaluation(entry: Entry, service: httpx.Client) -> None:
     default, named = files(entry)
     dataset = {"default-graph-uri": list(map(address, default)), "named-graph-uri": list(map(address, named))}
     text = text_of(query)
-    if not default and not named and "FROM" not in text.upper():
+    if "FROM" in text.upper():
+        dataset = {}
+    elif not default and not named:
         dataset["default-graph-uri"] = [NOTHING]
     answer = service.post("/sparql", data={"query": text, **dataset}, headers={"Accept": ACCEPT[form]})
     assert answer.status_code == 200, answer.text

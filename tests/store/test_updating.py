@@ -75,9 +75,8 @@ def test_any_sequence_does_what_the_engine_does_with_an_ordinary_default_graph(s
     for operation in sequence:
         text = f"PREFIX ex: <{EX}> {operation}"
         # Where the WHERE would see our union, name the same dataset for both.
-        if "WHERE { ?s" in operation and "WITH" not in operation and "USING" not in operation:
-            run_update(ours, text, (DEFAULT_GRAPH,), (f"{EX}g", f"{EX}h"))
-        elif operation.startswith("DELETE WHERE"):
+        without_dataset = "WHERE { ?s" in operation and "WITH" not in operation and "USING" not in operation
+        if without_dataset or operation.startswith("DELETE WHERE"):
             run_update(ours, text, (DEFAULT_GRAPH,), (f"{EX}g", f"{EX}h"))
         else:
             run_update(ours, text)
