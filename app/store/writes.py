@@ -23,7 +23,7 @@ _TOGETHER = 64
 """Writes that are published together at most."""
 
 _SECONDS = 1.0
-"""Seconds after which a publication waits for no further write."""
+"""Seconds after its first write in which a publication takes on further ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class WriteQueue:
 
     async def _write_together(self) -> list[_Job] | None:
         """Do what waits, and return what is to be published; None when the process is gone, and its changes with it."""
-        end = monotonic() + _SECONDS
+        end = 0.0
         done: list[_Job] = []
         while self._waiting and len(done) < _TOGETHER and (not done or monotonic() < end):
             job = self._waiting.popleft()
@@ -144,6 +144,7 @@ class WriteQueue:
                 raise
             else:
                 job.created = header["created"]
+                end = end or monotonic() + _SECONDS
                 done.append(job)
         return done
 
