@@ -4,7 +4,6 @@ Data files are graphs under their own addresses, all loaded once, and a query na
 """
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -70,21 +69,17 @@ def loaded(service: httpx.Client) -> httpx.Client:
     wanted = {file for entry in entries for group in files(entry) for file in group}
     wanted |= {file for entry in entries if entry.kind == "QueryEvaluationTest" for file in chosen(entry)}
 
-    def put(file: Path) -> None:
-        headers = {"Content-Type": "application/n-triples"}
-        answer = service.put(
-            "/rdf-graphs/service", params={"graph": address(file)}, content=n_triples(file), headers=headers
-        )
-        assert answer.is_success, (file, answer.text)
-
-    with ThreadPoolExecutor(24) as threads:
-        list(threads.map(put, sorted(wanted)))
+    graphs = [(f"<{address(file)}>", n_triples(file).decode()) for file in sorted(wanted)]
+    creating = " ; ".join(f"CREATE GRAPH {graph}" for graph, _ in graphs)
+    inserting = " ".join(f"GRAPH {graph} {{ {triples} }}" for graph, triples in graphs)
+    answer = service.post("/update", data={"update": f"{creating} ; INSERT DATA {{ {inserting} }}"})
+    assert answer.is_success, answer.text
     return service
 
 
 def n_triples(file: Path) -> bytes:
     form = ox.RdfFormat.from_extension("ttl" if file.suffix == ".n3" else file.suffix[1:])
-    quads = ox.parse(path=str(file), format=form, base_iri=address(file))
+    quads = ox.parse(path=str(file), format=form, base_iri=address(file), rename_blank_nodes=True)
     return ox.serialize((quad.triple for quad in quads), format=ox.RdfFormat.N_TRIPLES) or b""
 
 

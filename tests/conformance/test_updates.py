@@ -46,8 +46,10 @@ def dataset(entry: Entry, node: object) -> dict[ox.NamedNode, list[ox.Quad]]:
     graphs: dict[ox.NamedNode, list[ox.Quad]] = {}
     for graph, file in found:
         path = manifest.file(file)
-        triples = ox.parse(path=str(path), base_iri=address(path), rename_blank_nodes=True)
-        graphs[graph] = [ox.Quad(t.subject, t.predicate, t.object, graph) for t in triples]
+        graphs.setdefault(graph, [])
+        for quad in ox.parse(path=str(path), base_iri=address(path), rename_blank_nodes=True):
+            name = graph if quad.graph_name == ox.DefaultGraph() else quad.graph_name
+            graphs.setdefault(name, []).append(ox.Quad(quad.subject, quad.predicate, quad.object, name))
     return graphs
 
 
@@ -91,6 +93,6 @@ RUNNERS = {
 }
 
 
-@pytest.mark.parametrize("entry", parameters(RUNNERS, updates=True))
+@pytest.mark.parametrize("entry", list(parameters(RUNNERS, updates=True)))
 def test_update(entry: Entry, service: httpx.Client) -> None:
     RUNNERS[entry.kind](entry, service)
