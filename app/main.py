@@ -42,6 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[_CORS, Middleware(Envelope)],
     )
     application.state.settings = chosen
+    application.state.writes = WriteQueue(chosen.data, chosen)
     handle_problems(application)
     routers = [module.router for module in (home, sparql, updates, graph_store, health, vocabulary, resources)]
     for router in routers:
@@ -55,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
     pool = application.state.pool = WorkerPool(settings.data, settings)
-    writes = application.state.writes = WriteQueue(settings.data, settings)
+    writes: WriteQueue = application.state.writes
     await pool.start()
     writes.start()
     try:
