@@ -13,6 +13,7 @@ __all__ = [
     "BudgetSpent",
     "Busy",
     "DeadlineExceeded",
+    "Forbidden",
     "MethodNotAllowed",
     "NotAcceptable",
     "NotFound",
@@ -27,8 +28,10 @@ __all__ = [
     "StoreUnreachable",
     "StoreUnreadable",
     "TrialweaveError",
+    "Unauthorized",
     "UnreadableDocument",
     "UnsupportedMediaType",
+    "Violations",
     "WorkerLost",
     "WritingOff",
 ]
@@ -96,6 +99,18 @@ class QueryRefused(TrialweaveError):
     """The query is valid but asks for something this service does not do, such as SERVICE or LOAD."""
 
 
+class Unauthorized(TrialweaveError):
+    """The request has no key, or one that does not hold (RFC 6750, section 3.1)."""
+
+
+class Forbidden(TrialweaveError):
+    """The request is from somebody known who may not do this, or from where writing is not allowed."""
+
+
+class Violations(TrialweaveError):
+    """A graph would break the SHACL shapes after the write, and the gate is on for writes."""
+
+
 class WritingOff(TrialweaveError):
     """An update was sent to a service that does not take updates (TRIALWEAVE_WRITE)."""
 
@@ -156,6 +171,8 @@ STATUS: dict[type[TrialweaveError], int] = {
     BadRequest: 400,
     QuerySyntaxError: 400,
     UnreadableDocument: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
     QueryRefused: 403,
     WritingOff: 403,
     NotFound: 404,
@@ -165,8 +182,9 @@ STATUS: dict[type[TrialweaveError], int] = {
     QueryTooLarge: 413,
     AnswerTooLarge: 413,
     UnsupportedMediaType: 415,
-    WorkerLost: 500,
+    Violations: 422,
     BudgetSpent: 429,
+    WorkerLost: 500,
     StoreFailed: 502,
     StoreError: 503,
     Busy: 503,

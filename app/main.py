@@ -13,13 +13,26 @@ from app.errors import StoreFailed, StoreUnreachable
 from app.metrics import Metrics
 from app.pages.rendering import STATIC
 from app.query.cache import AnswerCache
-from app.routes import description, dump, health, home, metrics, resources, sparql, validate, vocabulary
+from app.routes import (
+    description,
+    dump,
+    graph_store,
+    health,
+    home,
+    metrics,
+    resources,
+    sparql,
+    updates,
+    validate,
+    vocabulary,
+)
 from app.routes.envelope import Envelope
 from app.routes.observation import Observation
 from app.routes.problems import handle_problems
 from app.routes.validators import Validators
 from app.settings import Settings
 from app.store.opening import Pool, open_pool
+from app.store.writes import WriteQueue
 from app.validation.pool import ValidatorPool
 
 __all__ = ["create_app"]
@@ -27,7 +40,7 @@ __all__ = ["create_app"]
 _CORS = Middleware(
     CORSMiddleware,
     allow_origins=["*"],
-    allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+    allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
     allow_headers=["*"],
     expose_headers=["ETag", "Link", "Retry-After", "X-Request-Id"],
     max_age=86_400,
@@ -49,14 +62,30 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     application.state.settings = chosen
     application.state.metrics = Metrics()
     application.state.cache = AnswerCache(chosen.cached_bytes)
+    application.state.writes = WriteQueue(chosen.data, chosen)
     handle_problems(application)
-    modules = (home, sparql, health, metrics, validate, vocabulary, description, dump, resources)
-    routers = [module.router for module in modules]
+    routers = [module.router for module in _ROUTES]
     for router in routers:
         application.include_router(router)
     application.state.routes = [route for router in routers for route in router.routes]
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     return application
+
+
+_ROUTES = (
+    home,
+    sparql,
+    updates,
+    graph_store,
+    health,
+    metrics,
+    validate,
+    vocabulary,
+    description,
+    dump,
+    resources,
+)
+"""The modules of `app.routes`, in the order in which they are asked for a path: the last one takes any."""
 
 
 @asynccontextmanager
@@ -65,7 +94,9 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     counted = application.state.metrics = Metrics()
     pool = application.state.pool = open_pool(settings, counted.queries)
     validators = application.state.validators = ValidatorPool(settings, counted.validations)
+    writes: WriteQueue = application.state.writes
     await pool.start()
+    writes.start()
     _watch(counted, pool, validators)
     counted.cache(application.state.cache)
     try:
@@ -73,6 +104,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
             await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
         yield
     finally:
+        await writes.close()
         await validators.close()
         await pool.close()
 

@@ -55,6 +55,17 @@ class Settings(BaseSettings):
     cached_bytes: int = Field(
         64 * 1024 * 1024, ge=0, description="Bytes of memory for answers that are given again; 0 keeps none."
     )
+    write: Literal["off", "keys", "open"] = Field(
+        "off",
+        description="Who may write over HTTP: nobody, who has a key, or everybody (on a loopback address only).",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="Where keys are kept, as hashes; api-keys.json in the data directory if unset."
+    )
+    write_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Bytes that an update or a graph sent here may have.")
+    write_timeout: float = Field(60.0, gt=0, description="Seconds a write may take before it is stopped.")
+    write_queue: int = Field(32, ge=1, description="Writes that may wait for their turn.")
+    write_gate: bool = Field(False, description="Refuse a write after which a graph breaks the SHACL shapes.")
     ctgov_url: str = Field("https://clinicaltrials.gov/api/v2", description="Where studies are fetched from.")
     ctgov_rate: float = Field(1.0, gt=0, le=1000, description="Requests a second to ClinicalTrials.gov.")
     ncbi_url: str = Field(
@@ -67,6 +78,12 @@ class Settings(BaseSettings):
     cache: Path | None = Field(
         None, description="Where fetched answers are kept; cache in the data directory if unset."
     )
+
+    @property
+    def keys_path(self) -> Path:
+        """Where keys are kept."""
+        return self.api_keys_file or self.data / "api-keys.json"
+
     store_url: str | None = Field(
         None, description="The query address of a SPARQL server that holds the quads instead of the data directory."
     )

@@ -35,6 +35,8 @@ cli = typer.Typer(
 )
 link = typer.Typer(help="Which studies may be one: propose, list, accept, reject.", no_args_is_help=True)
 cli.add_typer(link, name="link")
+keys = typer.Typer(help="Who may write over HTTP: create, list and revoke keys.", no_args_is_help=True)
+cli.add_typer(keys, name="keys")
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Data = Annotated[Path | None, typer.Option("--data", help="The data directory.", envvar="TRIALWEAVE_DATA")]
@@ -456,3 +458,48 @@ def _found(
         refresh=refresh,
     )
     return chain(documents(files), fetched(wanted, network, progress))
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="Whom or what the key is for.")],
+    scope: Annotated[str, typer.Option(help="read, write, or admin for the loaders' graphs too.")] = "write",
+    days: Annotated[int | None, typer.Option(min=1, help="Days that it holds; without, it has no end.")] = None,
+    data: Data = None,
+) -> None:
+    """Make a key and print it: this once, as only its hash is kept."""
+    from app.keys import ApiKeys, Scope
+
+    if scope not in list(Scope):
+        raise typer.BadParameter(f"{scope} is no scope; use read, write or admin", param_hint="--scope")
+    text, key = ApiKeys(Settings(data=_data(data)).keys_path).create(name, Scope(scope), days)
+    talk.print(
+        f"Key {key.id} for {escape(name)}, scope {key.scope}, {f'until {key.expires}' if key.expires else 'no end'}:"
+    )
+    print(text)
+
+
+@keys.command("list")
+def list_keys(data: Data = None, as_json: AsJson = False) -> None:
+    """List the keys, without what makes them keys."""
+    from app.keys import ApiKeys
+
+    found = ApiKeys(Settings(data=_data(data)).keys_path).all()
+    if as_json:
+        listed = [{k: v for k, v in asdict(key).items() if k != "hash"} | {"expired": key.expired} for key in found]
+        print(json.dumps(listed, indent=1))
+        return
+    for key in found:
+        end = "expired" if key.expired else f"until {key.expires}" if key.expires else "no end"
+        print(f"{key.id}  {key.scope:<5}  {end}  {key.name}")
+    if not found:
+        talk.print("There are no keys.")
+
+
+@keys.command("revoke")
+def revoke_key(key: Annotated[str, typer.Argument(help="The key's id, from `keys list`.")], data: Data = None) -> None:
+    """Take a key back; the next request with it is refused."""
+    from app.keys import ApiKeys
+
+    revoked = ApiKeys(Settings(data=_data(data)).keys_path).revoke(key)
+    talk.print(f"Key {revoked.id} for {escape(revoked.name)} is revoked.")

@@ -14,6 +14,7 @@ from app.cli.connection import GuardedConnection
 from app.errors import StoreError
 from app.logs import configure, fields, flush
 from app.main import create_app
+from app.routes.access import is_loopback
 from app.settings import Settings
 from app.store.opening import open_pool
 
@@ -34,6 +35,10 @@ def run(settings: Settings, host: str, port: int, announce: Callable[[str], None
     # The server raises the signal again when all is done. A service that was asked to stop, and did, has not failed.
     signal.signal(signal.SIGTERM, lambda *_: None)
     with _listen(host, port) as listener:
+        if settings.write == "open" and not is_loopback(listener.getsockname()[0]):
+            raise StoreError(
+                f"With TRIALWEAVE_WRITE=open everybody could write at {host}; listen on 127.0.0.1, or use keys."
+            )
         app = create_app(settings)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/"

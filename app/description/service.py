@@ -46,6 +46,8 @@ def _statements(service: ox.NamedNode, settings: Settings) -> Iterator[ox.Triple
     yield ox.Triple(service, _RDF_TYPE, _sd("Service"))
     yield ox.Triple(service, _sd("endpoint"), service)
     yield ox.Triple(service, _sd("supportedLanguage"), _sd("SPARQL11Query"))
+    if settings.write != "off":
+        yield ox.Triple(service, _sd("supportedLanguage"), _sd("SPARQL11Update"))
     yield ox.Triple(service, _sd("feature"), _sd("UnionDefaultGraph"))
     yield ox.Triple(service, _sd("defaultEntailmentRegime"), ox.NamedNode("http://www.w3.org/ns/entailment/Simple"))
     for name in _RESULT_FORMATS:
@@ -60,12 +62,13 @@ def _statements(service: ox.NamedNode, settings: Settings) -> Iterator[ox.Triple
 
 
 def _limits(settings: Settings) -> str:
+    writing = {"off": "are not available", "keys": "need a key", "open": "are open to this machine"}[settings.write]
     return (
         f"A query has at most {settings.query_bytes:,} bytes, {settings.query_depth} levels of nesting and "
         f"{settings.query_branches} branches, runs at most {settings.query_timeout:g} seconds in at most "
         f"{settings.worker_memory:,} bytes of memory, and answers with at most {settings.answer_bytes:,} bytes. "
         f"{settings.workers} queries run at a time, {settings.queue} wait up to {settings.queue_wait:g} seconds. "
-        "SERVICE and updates are not available."
+        f"SERVICE is not available; updates {writing}."
     )
 
 

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from app.errors import BadRequest, MethodNotAllowed, UnsupportedMediaType
 
-__all__ = ["METHODS", "DescriptionOperation", "Operation", "QueryOperation", "UpdateOperation", "parse_request"]
+__all__ = [
+    "METHODS",
+    "DescriptionOperation",
+    "Operation",
+    "QueryOperation",
+    "UpdateOperation",
+    "decode_parameters",
+    "is_absolute",
+    "parse_request",
+]
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 """What the endpoint's Allow header says."""
@@ -53,7 +62,7 @@ def parse_request(method: str, query_string: bytes, headers: Mapping[str, str], 
 
     Raises BadRequest, MethodNotAllowed and UnsupportedMediaType.
     """
-    parameters = _decode_parameters(query_string, "the URL")
+    parameters = decode_parameters(query_string, "the URL")
     if method in ("GET", "HEAD"):
         return _get(parameters)
     if method != "POST":
@@ -76,7 +85,7 @@ def _post(parameters: _Parameters, content_type: str, body: bytes) -> Operation:
     if charset and charset[1].lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType(f"The body must be UTF-8, not {charset[1]}.")
     if media_type == _FORM:
-        return _form(_merged(parameters, _decode_parameters(body, "the body")))
+        return _form(_merged(parameters, decode_parameters(body, "the body")))
     if "query" in parameters or "update" in parameters:
         raise BadRequest("The operation stands in the body and in the URL as well; send it once.")
     kind = "query" if media_type == _QUERY else "update"
@@ -122,16 +131,21 @@ def _graphs(parameters: _Parameters, name: str) -> tuple[str, ...] | None:
     # An empty value, which the forms of some endpoints send, names no graph.
     graphs = tuple(filter(None, parameters.get(name, ())))
     for graph in graphs:
-        if not _ABSOLUTE_IRI.fullmatch(graph):
+        if not is_absolute(graph):
             raise BadRequest(f"The value of {name} is not an absolute IRI: {graph[:200]}")
     return graphs or None
+
+
+def is_absolute(iri: str) -> bool:
+    """Whether the text is an absolute IRI, as far as what may stand in one goes (RFC 3987)."""
+    return _ABSOLUTE_IRI.fullmatch(iri) is not None
 
 
 def _merged(first: _Parameters, second: _Parameters) -> _Parameters:
     return {name: first.get(name, []) + second.get(name, []) for name in {**first, **second}}
 
 
-def _decode_parameters(encoded: bytes, place: str) -> _Parameters:
+def decode_parameters(encoded: bytes, place: str) -> _Parameters:
     """Decode application/x-www-form-urlencoded, strictly: what a lenient decoder repairs may mean something else."""
     parameters: _Parameters = {}
     for pair in filter(None, encoded.split(b"&")):

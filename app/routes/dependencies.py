@@ -1,4 +1,4 @@
-"""What routes get from the application: settings, counters, validators, and query workers as a request may use them."""
+"""What routes get from the application: settings, counters, and the processes that answer, write and validate."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from app.query.budget import Caller
 from app.routes.clients import caller_of
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
+from app.store.writes import WriteQueue
 
 __all__ = [
     "MetricsDependency",
@@ -23,6 +24,7 @@ __all__ = [
     "Validators",
     "ValidatorsDependency",
     "WorkerSource",
+    "WritesDependency",
     "site_of",
 ]
 
@@ -146,7 +148,12 @@ def _metrics(request: Request) -> Metrics:
     return cast(Metrics, request.app.state.metrics)
 
 
+def _writes(request: Request) -> WriteQueue:
+    return cast(WriteQueue, request.app.state.writes)
+
+
 MetricsDependency = Annotated[Metrics, Depends(_metrics)]
 SettingsDependency = Annotated[Settings, Depends(_settings)]
 PoolDependency = Annotated[QueryPool, Depends(QueryPool)]
 ValidatorsDependency = Annotated[Validators, Depends(_validators)]
+WritesDependency = Annotated[WriteQueue, Depends(_writes)]

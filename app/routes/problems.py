@@ -61,6 +61,8 @@ def problem(request: Request, error: TrialweaveError, headers: dict[str, str] | 
         all_headers["Retry-After"] = _RETRY_AFTER
     if isinstance(error, BudgetSpent):
         all_headers["Retry-After"] = str(error.retry_after)
+    if status == HTTPStatus.UNAUTHORIZED:
+        all_headers["WWW-Authenticate"] = 'Bearer realm="Trialweave"'
     if _wants_page(request):
         return HTMLResponse(render("problem.html", **content), status, all_headers)
     return JSONResponse(content, status, all_headers, media_type=_PROBLEM.media_type)

@@ -9,14 +9,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app.description.service import describe_service
-from app.errors import AnswerTooLarge, QueryTooLarge, WritingOff
+from app.errors import AnswerTooLarge, QueryTooLarge
 from app.logs import fields
 from app.pages.facts import rows
 from app.pages.rendering import render
 from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chosen, negotiate
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
 from app.query.guard import QueryForm, check_query, is_repeatable
-from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency
+from app.routes.bodies import read_body
+from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency, WritesDependency
+from app.routes.updates import body_limit, run_update
 from app.settings import Settings
 from app.store.base import Query
 from loaders.link.identifiers import BASE
@@ -29,20 +31,21 @@ _log = logging.getLogger(__name__)
 
 _PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_ROWS = 1000
-_FORM_OVERHEAD = 3  # Percent-encoding triples a byte.
 
 
 @router.get("/sparql", operation_id="query_by_get", summary="Ask a SPARQL query")
 @router.post("/sparql", operation_id="query_by_post", summary="Ask a SPARQL query")
-async def endpoint(request: Request, pool: PoolDependency, settings: SettingsDependency) -> Response:
-    """Answer a SPARQL 1.1 query; without one, describe the service."""
+async def endpoint(
+    request: Request, pool: PoolDependency, writes: WritesDependency, settings: SettingsDependency
+) -> Response:
+    """Answer a SPARQL 1.1 query, or run an update where writing is on; without either, describe the service."""
     body = await _read_body(request, settings)
     headers = {**request.headers, "content-type": ", ".join(request.headers.getlist("content-type"))}
     operation = parse_request(request.method, request.scope["query_string"], headers, body)
     accept = request.headers.getlist("accept")
     match operation:
         case UpdateOperation():
-            raise WritingOff("This service takes no updates; its data is loaded with the trialweave command.")
+            return await run_update(operation, request, writes, settings)
         case DescriptionOperation():
             return _describe(request, settings, accept)
         case QueryOperation():
@@ -56,13 +59,9 @@ async def options() -> Response:
 
 
 async def _read_body(request: Request, settings: Settings) -> bytes:
-    limit = _FORM_OVERHEAD * settings.query_bytes + 16 * 1024
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise QueryTooLarge(f"The body has over {limit:,} bytes; a query has at most {settings.query_bytes:,}.")
-    return bytes(body)
+    longest = settings.query_bytes if settings.write == "off" else settings.write_bytes
+    too_large = QueryTooLarge(f"The body is too large; a query has at most {settings.query_bytes:,} bytes.")
+    return await read_body(request, body_limit(longest), too_large)
 
 
 def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Response:

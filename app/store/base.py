@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Answer", "Change", "Query", "ReplaceGraph", "ReplaceSubjects", "Store", "StoreInfo"]
+__all__ = ["DEFAULT_GRAPH", "Answer", "Change", "Query", "ReplaceGraph", "ReplaceSubjects", "Store", "StoreInfo"]
+
+DEFAULT_GRAPH = "https://w3id.org/trialweave/graph/default"
+"""The named graph that is the default graph for writing: the default graph for reading is the union of all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Store(Protocol):
     def update(self, text: str) -> None:
         """Run a SPARQL 1.1 update as one transaction. The caller has refused LOAD and SERVICE before.
 
-        It writes into named graphs only: a triple that it puts into none of them refuses the update.
+        What it writes outside GRAPH goes into DEFAULT_GRAPH; its WHERE clauses see the union of all named graphs.
         """
 
     def bulk_load(self, files: Sequence[Path]) -> None:

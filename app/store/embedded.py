@@ -2,7 +2,7 @@
 
 import io
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
@@ -10,20 +10,31 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 import pyoxigraph as ox
 
-from app.errors import BadRequest, StoreDamaged, StoreError
+from app.errors import BadRequest, QuerySyntaxError, StoreDamaged, StoreError
 from app.store.base import Answer, Change, Query, StoreInfo
 from app.store.changes import as_update
-from app.store.evaluation import dump, evaluate, select, syntax_error
+from app.store.evaluation import dump, evaluate, select
 from app.store.generations import ENGINE, DataDirectory, engine_errors
-from app.store.union import align, count_named, stray, with_union, without_graphs
+from app.store.union import count_named, with_union, without_graphs
+from app.store.updating import read_graph, run_update, write
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["EmbeddedReader", "EmbeddedStore", "copy_published", "rollback"]
+__all__ = ["PATIENCE", "Check", "EmbeddedReader", "EmbeddedStore", "copy_published", "rollback"]
+
+PATIENCE = 10.0
+"""Seconds that loading and the service wait for each other: a write over HTTP holds the directory for a moment."""
+
+Check = Callable[[frozenset[str]], None]
+"""Looks at a change before it counts, given the names of the graphs that were written to; it raises to undo it."""
 
 _BLOCK = 1024 * 1024
 """Bytes of N-Quads looked at together."""
+
+
+def _unchecked(graphs: frozenset[str]) -> None:
+    """Let every change pass."""
 
 
 class EmbeddedReader:
@@ -94,13 +105,15 @@ class EmbeddedStore:
     """The one writer of a data directory (see `base.Store`).
 
     It works on a private copy of the published generation, made of hard links in a millisecond and thrown away when
-    it is closed or killed: what was not published never happened. Raises StoreInUse, StoreUnreadable, StoreDamaged.
+    it is closed or killed: what was not published never happened. Another writer is waited for `patience` seconds.
+    Raises StoreInUse, StoreUnreadable, StoreDamaged.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, patience: float = 0) -> None:
         self.data = DataDirectory(data)
-        self.data.lock()
+        self.data.lock(patience)
         self._numbers = count()
+        self._changed = False
         try:
             self._store = self._open_copy()
         except BaseException:
@@ -120,19 +133,38 @@ class EmbeddedStore:
         return str(self.data.writer / str(next(self._numbers)))
 
     @contextmanager
-    def _all_or_nothing(self) -> Iterator[ox.Store]:
-        """Yield what the writer holds now, read-only, and go back to that when what is done meanwhile fails."""
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Go back to what the writer holds now when what is done meanwhile fails."""
+        if not self._changed:
+            with self._from_published():
+                yield
+            return
         checkpoint = self._new_folder()
         with engine_errors("keeping what to go back to"):
             self._store.backup(checkpoint)
             before = ox.Store.read_only(checkpoint)
         try:
-            yield before
+            yield
         except BaseException:
             self._go_back(before)
             raise
         finally:
             shutil.rmtree(checkpoint, ignore_errors=True)
+
+    @contextmanager
+    def _from_published(self) -> Iterator[None]:
+        """Go back to the published generation, which holds what this store does as long as nothing was changed."""
+        self._changed = True
+        try:
+            yield
+        except BaseException:
+            try:
+                self._store = self._open_copy()
+            except BaseException:
+                self.close()
+                raise
+            self._changed = False
+            raise
 
     def _go_back(self, before: ox.Store) -> None:
         folder = self._new_folder()
@@ -162,33 +194,59 @@ class EmbeddedStore:
         with engine_errors("comparing with the store"):
             update = as_update(self._store, changes)
         if update:
-            self._run(update)
+            self._changed = True
+            with engine_errors("changing the store"):
+                self._store.update(update)
         return bool(update)
 
-    def update(self, text: str) -> None:
+    def update(
+        self,
+        text: str,
+        using: tuple[str, ...] | None = None,
+        using_named: tuple[str, ...] | None = None,
+        *,
+        base_iri: str | None = None,
+        check: Check = _unchecked,
+    ) -> None:
         """Run a SPARQL 1.1 update as one transaction. Raises QuerySyntaxError, BadRequest, StoreFull.
 
-        The unnamed graph belongs to the store, which holds the union there: a triple that an update puts into it and
-        into no named graph refuses the whole update, and what is deleted from it alone comes back. In a WHERE, it is
-        the union as it was before the update. Bringing the union in line looks at every quad: about 25 s a million.
-        The caller has refused LOAD and SERVICE before.
+        See `updating` for what it means here, and for `using` and `using_named`. `check` gets the names of the graphs
+        that were written to; what it raises undoes the update. The caller has refused LOAD and SERVICE before.
         """
-        with self._all_or_nothing() as before:
-            self._run(text)
-            with engine_errors("bringing the union in line"):
-                if misplaced := stray(self._store, before):
-                    raise BadRequest(
-                        f"{misplaced} was to go into no named graph, so nothing was changed; say GRAPH or WITH."
-                    )
-                align(self._store)
+        with self._changing():
+            check(run_update(self._store, text, using, using_named, base_iri))
 
-    def _run(self, text: str) -> None:
+    def put(
+        self, graph: str, documents: Sequence[tuple[str, bytes]], *, replace: bool, check: Check = _unchecked
+    ) -> bool:
+        """Make the documents the graph's content, or add them to that; say whether the graph is new.
+
+        A document is a media type and its bytes. Its blank nodes become new ones, and its relative IRIs are relative to
+        the graph's. Raises BadRequest, StoreFull.
+        """
+        with self._changing():
+            name = ox.NamedNode(graph)
+            new = not self._store.contains_named_graph(name)
+            before = set(self._store.quads_for_pattern(None, None, None, name)) if replace else set()
+            quads = (read_graph(body, media_type, name) for media_type, body in documents)
+            write(self._store, before, set().union(*quads))
+            self._store.add_graph(name)
+            check(frozenset({graph}))
+        return new
+
+    def holds(self, graph: str) -> bool:
+        """Say whether there is a named graph of that name, be it an empty one."""
+        return self._store.contains_named_graph(ox.NamedNode(graph))
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change the store all or nothing, with the engine's errors in our words."""
         try:
-            with engine_errors("changing the store"):
-                self._store.update(text)
+            with self._all_or_nothing(), engine_errors("changing the store"):
+                yield
         except SyntaxError as error:
-            raise syntax_error(text, str(error)) from error
-        except RuntimeError as error:
+            raise QuerySyntaxError(f"The update is not SPARQL: {error}.") from error
+        except (RuntimeError, ValueError) as error:
             raise BadRequest(f"The update cannot be done, so nothing was changed: {error}.") from error
 
     def bulk_load(self, files: Sequence[Path]) -> None:

@@ -6,7 +6,7 @@ serialises and drops them in one call, and nothing of the engine leaves this mod
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -21,8 +21,10 @@ __all__ = [
     "GRAPH_TYPES",
     "PREFIXES",
     "SOLUTION_TYPES",
+    "dataset",
     "dump",
     "evaluate",
+    "resolved",
     "rows_of",
     "select",
     "syntax_error",
@@ -167,12 +169,12 @@ class _Limited(io.BytesIO):
 def _ask(store: ox.Store, query: Query) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
     try:
         with engine_errors("evaluating the query"):
-            asked, dataset = _dataset(store, query)
+            asked, arguments = dataset(store, query)
             return asked.query(
                 query.text,
                 base_iri=query.base_iri,
                 substitutions={ox.Variable(name): ox.NamedNode(iri) for name, iri in query.substitutions.items()},
-                **dataset,
+                **arguments,
             )
     except SyntaxError as error:
         raise syntax_error(query.text, str(error)) from error
@@ -180,7 +182,7 @@ def _ask(store: ox.Store, query: Query) -> ox.QuerySolutions | ox.QueryBoolean |
         raise BadRequest(f"The query cannot be evaluated: {error}.") from error
 
 
-def _dataset(store: ox.Store, query: Query) -> tuple[ox.Store, dict[str, Any]]:
+def dataset(store: ox.Store, query: Query) -> tuple[ox.Store, dict[str, Any]]:
     """The store to ask, and the engine's arguments for the query's dataset.
 
     The protocol's dataset wins over FROM (SPARQL 1.1 Protocol, section 2.1.4), and a dataset of either kind is all
@@ -220,17 +222,25 @@ def _from_clauses(query: Query) -> tuple[list[ox.NamedNode], list[ox.NamedNode]]
                 return None
             graphs.append(name.group())
     try:
-        return (_resolved(query, default), _resolved(query, named)) if default or named else None
+        prologue = _prologue(query.text)
+        found = (resolved(prologue, names, query.base_iri) for names in (default, named))
+        return (next(found), next(found)) if default or named else None
     except SyntaxError:
         return None  # Asking the query itself says better what is wrong with it.
 
 
-def _resolved(query: Query, names: list[str]) -> list[ox.NamedNode]:
-    """The IRIs that these names have under the query's own BASE and PREFIX, which the engine knows best."""
-    before = takewhile(lambda token: not _is_word(token, *_FORMS), _TOKEN.finditer(query.text))
-    prologue = "".join(token.group() for token in before)
+def _prologue(text: str) -> str:
+    before = takewhile(lambda token: not _is_word(token, *_FORMS), _TOKEN.finditer(text))
+    return "".join(token.group() for token in before)
+
+
+def resolved(prologue: str, names: Sequence[str], base_iri: str | None) -> list[ox.NamedNode]:
+    """The IRIs that these names have under the prologue's BASE and PREFIX, which the engine knows best.
+
+    Each IRI is there once. Raises SyntaxError for a prefix that is not declared.
+    """
     values = f"SELECT DISTINCT ?graph {{ VALUES ?graph {{ {' '.join(names)} }} }}"
-    rows = cast(ox.QuerySolutions, ox.Store().query(f"{prologue} {values}", base_iri=query.base_iri))
+    rows = cast(ox.QuerySolutions, ox.Store().query(f"{prologue} {values}", base_iri=base_iri))
     return [cast(ox.NamedNode, row["graph"]) for row in rows]
 
 
@@ -256,12 +266,12 @@ def syntax_error(text: str, message: str) -> QuerySyntaxError:
         )
     found = _POSITION.fullmatch(message)
     if not found:
-        return QuerySyntaxError(f"The query is not SPARQL: {message}.")
+        return QuerySyntaxError(f"The text is not SPARQL: {message}.")
     line, column = int(found[1]), int(found[2])
     hint = ", ".join(_READABLE.findall(found[3])[:8])
     expected = f"; expected here: {hint}" if hint else ""
     return QuerySyntaxError(
-        f"The query is not SPARQL; reading stopped at line {line}, column {column}{expected}.", line, column
+        f"The text is not SPARQL; reading stopped at line {line}, column {column}{expected}.", line, column
     )
 
 

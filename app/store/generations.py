@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 
 import pyoxigraph as ox
 
@@ -40,8 +41,11 @@ KEEP = 3
 """Generations that stay on disk: the current one and those one can roll back to."""
 
 _NUMBERED = re.compile(r"(\d{6,})(\.lock|\.withdrawn)?")
-# A writer makes these two before FORMAT is there; a mounted volume brings the third.
-_HARMLESS = {"LOCK", "FORMAT.new", "lost+found"}
+_AGAIN = 0.02
+"""Seconds between attempts to get the writer's lock."""
+
+# A writer makes these two before FORMAT is there; a mounted volume brings the third, a service that writes the others.
+_HARMLESS = {"LOCK", "FORMAT.new", "lost+found", "audit.log", "api-keys.json"}
 _FULL = re.compile(r"no space left on device|disk quota exceeded|file too large", re.IGNORECASE)
 
 
@@ -221,15 +225,16 @@ class DataDirectory:
 
     # Writing
 
-    def lock(self) -> None:
+    def lock(self, patience: float = 0) -> None:
         """Become the one writer: make the directory if it is new, and clear what a killed writer left.
 
-        Raises StoreInUse when another writer is there, StoreUnreadable when the directory is not ours.
+        Raises StoreInUse when another writer is there for `patience` seconds, StoreUnreadable when the directory is not
+        ours.
         """
         self.check()
         with engine_errors(f"opening {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = self._take_lock()
+            self._lock = self._wait_for_lock(monotonic() + patience)
             form = self.path / "FORMAT"
             if not form.exists():
                 _replace(form, json.dumps({"layout": LAYOUT, "engine": ENGINE}) + "\n")
@@ -237,6 +242,15 @@ class DataDirectory:
             if not self._current.exists() and not self.kept():
                 _replace(self._current, "0\n")
             self._clear_leftovers()
+
+    def _wait_for_lock(self, end: float) -> int:
+        while True:
+            try:
+                return self._take_lock()
+            except StoreInUse:
+                if monotonic() >= end:
+                    raise
+                sleep(_AGAIN)
 
     def _take_lock(self) -> int:
         descriptor = os.open(self.path / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -305,7 +319,7 @@ class DataDirectory:
             try:
                 store.backup(temporary)
                 _smoke(temporary, store)
-                _sync_tree(temporary)
+                _sync_tree(temporary, self._synced())
                 target.with_suffix(".lock").touch()
                 temporary.rename(target)
                 _sync(self._generations)
@@ -321,6 +335,12 @@ class DataDirectory:
     def upcoming(self, after: int = 0) -> int:
         """The number that the next generation will have, above `after`."""
         return 1 + max((int(name.split(".")[0]) for name in self._names()), default=after)
+
+    def _synced(self) -> set[int]:
+        """The inodes of the current generation, which the next one shares and which were synced for this one."""
+        with suppress(StoreDamaged, FileNotFoundError):
+            return {entry.inode() for entry in os.scandir(self.generation(self.current())) if entry.is_file()}
+        return set()
 
     def _is_current(self, number: int) -> bool:
         with suppress(StoreDamaged):
@@ -403,9 +423,11 @@ def _replace(path: Path, text: str) -> None:
     _sync(path.parent)
 
 
-def _sync_tree(folder: Path) -> None:
-    for entry in folder.rglob("*"):
-        _sync(entry)
+def _sync_tree(folder: Path, synced: set[int]) -> None:
+    """Sync the files in a folder that are not among the inodes that were synced before."""
+    for entry in os.scandir(folder):
+        if entry.inode() not in synced:
+            _sync(Path(entry.path))
     _sync(folder)
 
 

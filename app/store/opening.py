@@ -9,7 +9,7 @@ from app.metrics import Runs
 from app.query.budget import Caller
 from app.settings import Settings
 from app.store.base import Answer, Query, Store, StoreInfo
-from app.store.embedded import EmbeddedReader, EmbeddedStore
+from app.store.embedded import PATIENCE, EmbeddedReader, EmbeddedStore
 from app.store.generations import DataDirectory
 
 __all__ = ["Pool", "Reader", "Writer", "open_pool", "open_reader", "open_writer", "require_local"]
@@ -99,7 +99,7 @@ def open_writer(data: Path) -> Writer:
     """Become the one writer. The environment says of which store. Raises StoreInUse."""
     settings = Settings(data=data)
     if settings.store_url is None:
-        return EmbeddedStore(data)
+        return EmbeddedStore(data, PATIENCE)
     from app.store.remote import RemoteStore
 
     return RemoteStore(data, settings)

@@ -22,7 +22,6 @@ __all__ = [
     "has_blank_node",
     "merge",
     "named_quads",
-    "stray",
     "with_union",
     "without_graphs",
 ]
@@ -48,12 +47,6 @@ _PLAIN_LINE = re.compile(
 def align(store: ox.Store) -> None:
     """Make the unnamed graph the union again. This looks at every quad: about 10 s a million on disk."""
     store.update(f"DELETE {{ ?s ?p ?o }} {_STRAYS} ; INSERT {{ ?s ?p ?o }} {_MISSING}")
-
-
-def stray(store: ox.Store, before: ox.Store) -> ox.Triple | None:
-    """Return a triple that was put into the unnamed graph since `before` and stands in no named graph, if any."""
-    strays = cast(ox.QueryTriples, store.query(f"CONSTRUCT {{ ?s ?p ?o }} {_STRAYS}"))
-    return next((triple for triple in strays if ox.Quad(*triple) not in before), None)
 
 
 def with_union(quads: Iterable[ox.Quad]) -> Iterator[ox.Quad]:

@@ -4,9 +4,9 @@ Started by `workers.WorkerPool` as `python -m app.store.worker DATA FD MEMORY LI
 of a socket, the bytes of memory it may use, and the bytes an answer may have. It imports as little as it can, so that a
 replacement is there at once.
 
-A frame, either way, is two 4-byte lengths (big-endian), a JSON object and a body. A request is `{"generation": n}`, to
-move on to that generation, and with it `"query": {…}` or `"count": true`; an answer is `{"generation": n, "type": …}`
-with the body, `{"generation": n, "quads": …}`, or `{"error": …, "message": …}`.
+A frame, either way, is two 4-byte lengths (big-endian), a JSON object and a body. A query's request is
+`{"generation": n}`, to move on to that generation, and with it `"query": {…}` or `"count": true`; an answer is
+`{"generation": n, "type": …}` with the body, `{"generation": n, "quads": …}`, or `{"error": …, "message": …}`.
 """
 
 import ctypes
@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from app.errors import QuerySyntaxError, TrialweaveError
 from app.store.base import Query
 from app.store.embedded import EmbeddedReader
 
-__all__ = ["HEADER", "STACK", "leave_network", "limit_memory", "main"]
+__all__ = ["HEADER", "STACK", "Answering", "leave_network", "limit_memory", "main", "serve"]
 
 HEADER = struct.Struct("!II")
 """Bytes of JSON, bytes of body."""
@@ -37,6 +38,9 @@ STACK = 512 * 1024**2
 _RESERVED = (256 + 32 * (os.cpu_count() or 1)) * 1024**2
 
 _BLOCK = 64 * 1024
+
+Answering = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
+"""Makes an answer of a request: a JSON object and a body, both times."""
 
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 
@@ -54,14 +58,19 @@ def leave_network() -> str:
 
 
 def main() -> None:
-    """Serve the parent until it closes the socket or dies."""
+    """Answer the queries of the parent."""
+    serve(_answering_queries)
+
+
+def serve(answering: Callable[[Path, int], Answering]) -> None:
+    """Serve the parent until it closes the socket or dies, with what `answering` makes of the data and the limit."""
     data = Path(sys.argv[1])
     descriptor, memory, limit = map(int, sys.argv[2:5])
     leave_network()
     limit_memory(memory)
     connection = socket.socket(fileno=descriptor)
     threading.stack_size(STACK)
-    threading.Thread(target=_serve, args=(connection, data, limit), daemon=True).start()
+    threading.Thread(target=_serve, args=(connection, answering, data, limit), daemon=True).start()
     # The parent's end closes when it says goodbye and when it is killed; neither may leave a query running.
     goodbye = select.poll()
     goodbye.register(connection, 0)
@@ -96,21 +105,30 @@ class _Published:
         return self._reader
 
 
-def _serve(connection: socket.socket, data: Path, limit: int) -> None:
+def _serve(connection: socket.socket, answering: Callable[[Path, int], Answering], data: Path, limit: int) -> None:
     """Answer one request after the other. What is no error for the asker ends the process, not just this thread."""
     try:
-        published = _Published(data)
+        answer = answering(data, limit)
         requests = connection.makefile("rb")
         _send(connection, {"ready": True})
         while frame := requests.read(HEADER.size):
-            request = json.loads(requests.read(HEADER.unpack(frame)[0]))
+            text, content = (requests.read(size) for size in HEADER.unpack(frame))
             try:
-                header, body = _answer(published.at(request["generation"]), request, limit)
+                header, body = answer(json.loads(text), content)
             except TrialweaveError as error:
                 header, body = _failure(error), b""
             _send(connection, header, body)
     finally:
         os._exit(1)
+
+
+def _answering_queries(data: Path, limit: int) -> Answering:
+    published = _Published(data)
+
+    def answer(request: dict[str, Any], _: bytes) -> tuple[dict[str, Any], bytes]:
+        return _answer(published.at(request["generation"]), request, limit)
+
+    return answer
 
 
 def _answer(reader: EmbeddedReader, request: dict[str, Any], limit: int) -> tuple[dict[str, Any], bytes]:

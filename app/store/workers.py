@@ -35,7 +35,7 @@ from app.store.base import Answer, Query, StoreInfo
 from app.store.generations import ENGINE, DataDirectory
 from app.store.worker import HEADER
 
-__all__ = ["PYTHON", "WorkerPool", "environment", "isolation"]
+__all__ = ["PYTHON", "Worker", "WorkerPool", "environment", "error_of", "isolation"]
 
 _log = logging.getLogger(__name__)
 
@@ -75,8 +75,8 @@ class WorkerPool:
         self._counts = runs or Runs()
         self._settings = settings
         self._ledger = Ledger(settings.client_seconds or _BUDGET)
-        self._idle: list[_Worker] = []
-        self._workers: set[_Worker] = set()
+        self._idle: list[Worker] = []
+        self._workers: set[Worker] = set()
         self._runs: set[_Run] = set()
         self._waiting: list[_Waiting] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -170,7 +170,7 @@ class WorkerPool:
             return await self._ask_worker(worker, request, caller)
 
     async def _ask_worker(
-        self, worker: "_Worker", request: dict[str, Any], caller: Caller
+        self, worker: "Worker", request: dict[str, Any], caller: Caller
     ) -> tuple[dict[str, Any], bytes]:
         loop = asyncio.get_running_loop()
         run = _Run(worker, caller, loop.time())
@@ -193,12 +193,12 @@ class WorkerPool:
             self._ledger.charge(caller, loop.time() - run.charged)
             self._give_back(run)
         if "error" in header:
-            raise _error(header)
+            raise error_of(header)
         return header, body
 
     # Whose turn it is
 
-    async def _take(self, caller: Caller) -> "_Worker":
+    async def _take(self, caller: Caller) -> "Worker":
         """A free worker. Raises Busy when that takes too long, or too many are waiting."""
         if not self._waiting and self._may_have_worker(caller):
             return self._idle.pop()
@@ -306,11 +306,11 @@ class WorkerPool:
             self._spawn(self._replace(run.worker))
         self._settle()
 
-    async def _bury(self, worker: "_Worker") -> None:
+    async def _bury(self, worker: "Worker") -> None:
         await worker.gone()
         self._workers.discard(worker)
 
-    async def _replace(self, worker: "_Worker") -> None:
+    async def _replace(self, worker: "Worker") -> None:
         await self._bury(worker)
         await self._start_another()
 
@@ -324,7 +324,7 @@ class WorkerPool:
                 await asyncio.sleep(1)
 
     async def _add_worker(self) -> None:
-        worker = _Worker(self.data.path, self._settings)
+        worker = Worker(self.data.path, self._settings)
         self._workers.add(worker)
         try:
             await worker.start()
@@ -363,7 +363,7 @@ class WorkerPool:
 class _Run:
     """A query on a worker: since when, until when it has been charged, and what has become of it."""
 
-    worker: "_Worker"
+    worker: "Worker"
     caller: Caller
     started: float
     charged: float = field(init=False)
@@ -380,20 +380,20 @@ class _Waiting:
     """A query without a worker yet."""
 
     caller: Caller
-    worker: "asyncio.Future[_Worker]"
+    worker: "asyncio.Future[Worker]"
 
 
-class _Worker:
+class Worker:
     """One worker process and the socket to it. `idle` is true between a complete answer and the next request."""
 
-    def __init__(self, data: Path, settings: Settings) -> None:
+    def __init__(self, data: Path, settings: Settings, module: str = "app.store.worker") -> None:
         self.idle = False
         self.generation = -1
         self._answer_bytes = settings.answer_bytes
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self._process = _start_process(data, settings, theirs)
+                self._process = _start_process(data, settings, theirs, module)
             except BaseException:
                 ours.close()
                 raise
@@ -412,14 +412,14 @@ class _Worker:
             ) from error
         self.idle = True
 
-    async def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    async def ask(self, request: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """Send a request and wait for its answer, however long that takes. Raises WorkerLost."""
         assert self._writer is not None, "start() comes first"
         self.idle = False
         text = json.dumps(request).encode()
         try:
-            self._writer.write(HEADER.pack(len(text), 0) + text)
-            header, body = await self._receive()
+            self._writer.write(HEADER.pack(len(text), len(body)) + text + body)
+            header, answer = await self._receive()
         except (OSError, asyncio.IncompleteReadError) as error:
             raise WorkerLost(
                 "The query ended the process that evaluated it, most often by needing too much memory or being nested "
@@ -427,7 +427,7 @@ class _Worker:
             ) from error
         self.generation = header.get("generation", self.generation)
         self.idle = True
-        return header, body
+        return header, answer
 
     async def _receive(self) -> tuple[dict[str, Any], bytes]:
         text, body = HEADER.unpack(await self._reader.readexactly(HEADER.size))
@@ -462,10 +462,10 @@ class _Worker:
         await asyncio.to_thread(self._process.wait)
 
 
-def _start_process(data: Path, settings: Settings, theirs: socket.socket) -> subprocess.Popen[bytes]:
+def _start_process(data: Path, settings: Settings, theirs: socket.socket, module: str) -> subprocess.Popen[bytes]:
     arguments = [str(data), *map(str, (theirs.fileno(), settings.worker_memory, settings.answer_bytes))]
     return subprocess.Popen(
-        [*PYTHON, "-m", "app.store.worker", *arguments],
+        [*PYTHON, "-m", module, *arguments],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -493,7 +493,7 @@ def environment() -> dict[str, str]:
 _ERRORS = {name: getattr(errors, name) for name in errors.__all__ if name != "STATUS"}
 
 
-def _error(header: dict[str, Any]) -> TrialweaveError:
+def error_of(header: dict[str, Any]) -> TrialweaveError:
     kind: type[TrialweaveError] = _ERRORS[header["error"]]
     if issubclass(kind, QuerySyntaxError):
         return kind(header["message"], header["line"], header["column"])

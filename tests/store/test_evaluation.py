@@ -195,7 +195,7 @@ def test_substitutions_bind_variables_and_cannot_inject(store: ox.Store) -> None
         ("SELECT * FROM <x:g> FROM", 1, 25, "reading stopped at line 1, column 25"),
         ("SELECT * FROM NAMED 1 {}", 1, 21, "reading stopped at line 1, column 21"),
         ("FROM <x:g> { ?s ?p ?o }", 1, 10, "reading stopped at line 1, column 10"),
-        ("", 1, 1, "The query is not SPARQL"),
+        ("", 1, 1, "The text is not SPARQL"),
     ],
 )
 def test_a_syntax_error_says_where(store: ox.Store, text: str, line: int, column: int, says: str) -> None:

@@ -228,7 +228,7 @@ def test_a_publication_that_fails_leaves_nothing_behind(
 ) -> None:
     publish(graph("g", 'a says "published"'))
 
-    def full(_: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     with EmbeddedStore(data) as store, monkeypatch.context() as patch:
