@@ -10,7 +10,7 @@ nothing needs none of them.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
@@ -22,7 +22,7 @@ from loaders.terms import ONTOLOGY, PREFIXES, VALUES, XSD, literal
 if TYPE_CHECKING:
     from loaders.shacl import Profile
 
-__all__ = ["SHAPE", "Engine", "Finding", "Report", "Severity", "short", "validate", "validate_union"]
+__all__ = ["SHAPE", "Engine", "Finding", "Report", "Severity", "short", "validate", "validate_all", "validate_union"]
 
 SHAPE = BASE + "shapes#"
 """What the IRIs of shapes begin with."""
@@ -137,6 +137,11 @@ def validate(triples: bytes, engine: Engine = "pyshifty") -> Report:
     """
     from_registry = set(_SOURCE_KIND.findall(triples)) == {b"CTGOV"}
     return _checked(triples, "registry" if from_registry else "extracted", engine)
+
+
+def validate_all(graphs: Iterable[bytes], engine: Engine = "pyshifty") -> list[Report]:
+    """Check several graphs, each by itself: exactly what `validate` says of each, in their order."""
+    return [validate(triples, engine) for triples in graphs]
 
 
 def validate_union(quads: bytes, engine: Engine = "pyshifty") -> Report:

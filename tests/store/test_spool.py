@@ -14,8 +14,8 @@ EX = "http://example.org/"
 ALL = "SELECT ?g ?o { GRAPH ?g { ?s ?p ?o } } ORDER BY ?g ?o"
 
 
-def quads(name: str, *facts: str) -> bytes:
-    return graph(name, *facts).triples.replace(b" .\n", f" <{EX}{name}> .\n".encode())
+def parts(name: str, *facts: str) -> list[tuple[str, bytes]]:
+    return [(f"{EX}{name}", graph(name, *facts).triples)]
 
 
 def content(store: EmbeddedStore) -> list[str]:
@@ -29,8 +29,10 @@ def test_new_graphs_and_changes_arrive(data: Path, monkeypatch: pytest.MonkeyPat
     with EmbeddedStore(data) as store, Spool(store, store.data.writer) as spooled:
         store.apply([graph("old", 'a says "before"')])
         for number in range(5):
-            spooled.add(f"{EX}g{number}", quads(f"g{number}", f'a says "{number}"'))
+            spooled.add(f"{EX}g{number}", parts(f"g{number}", f'a says "{number}"'))
             spooled.change([graph("old", f'a says "{number}"')])
+            if spooled.full:
+                spooled.hand_over()
         spooled.flush()
         assert spooled.changed
         assert content(store) == ["g0 0", "g1 1", "g2 2", "g3 3", "g4 4", "old 4"]
@@ -39,9 +41,9 @@ def test_new_graphs_and_changes_arrive(data: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_graph_that_is_spooled_twice_has_its_last_version(data: Path) -> None:
     with EmbeddedStore(data) as store, Spool(store, store.data.writer) as spooled:
-        spooled.add(f"{EX}g", quads("g", 'a says "a long text that is to go"', 'b says "x"'))
-        spooled.add(f"{EX}h", quads("h", 'a says "stays"'))
-        spooled.add(f"{EX}g", quads("g", 'a says "short"'))
+        spooled.add(f"{EX}g", parts("g", 'a says "a long text that is to go"', 'b says "x"'))
+        spooled.add(f"{EX}h", parts("h", 'a says "stays"'))
+        spooled.add(f"{EX}g", parts("g", 'a says "short"'))
         assert spooled.holds(f"{EX}g") and content(store) == []
         spooled.flush()
         assert not spooled.holds(f"{EX}g") and content(store) == ["g short", "h stays"]
@@ -51,7 +53,7 @@ def test_nothing_spooled_changes_nothing(data: Path) -> None:
     with EmbeddedStore(data) as store:
         with Spool(store, store.data.writer) as spooled:
             spooled.change([ReplaceGraph(f"{EX}g", b"")])
-            assert spooled.changes(f"{EX}g")
+            assert spooled.concerns(f"{EX}g")
             spooled.flush()
-            assert not spooled.changed and not spooled.changes(f"{EX}g")
+            assert not spooled.changed and not spooled.concerns(f"{EX}g")
         assert not list(store.data.writer.glob("spool*"))
