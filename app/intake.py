@@ -161,15 +161,15 @@ class _Intake:
         index = mesh_index(store.data.path, store)
         version = loader_version(index)
         self.journal = Journal(store, key and f"{version} {format} {key}")
-        self.journal.resume()
+        resumed = self.journal.resume()
         self.catalogue = stored_catalogue(store)
         self.leftovers = {row["graph"] for text in _LEFTOVERS for row in store.rows(text)}
         self.run = Run(format, version, _now(), index, self.catalogue.loaded_by(version))
         self.seconds = Seconds()
         self.touched = set(self.journal.touched)
         self.duplicates = 0
-        self._dates = {stored.graph: stored.date for stored in self.journal.records}
-        self._resumed = {bytes.fromhex(stored.sha256) for stored in self.journal.records}
+        self._dates = {stored.graph: stored.date for stored in resumed}
+        self._resumed = {bytes.fromhex(stored.sha256) for stored in resumed}
         self._again: tuple[Document, Taken] | None = None
         self._read: tuple[Document, list[Record | SourceError]] | None = None
 
@@ -356,7 +356,7 @@ class _Intake:
         Returns the number of disagreements, and that of the generation which is current now.
         """
         self.spool.flush()
-        if not self.spool.changed and not self.journal.records:
+        if not self.spool.changed and not self._resumed:
             self.journal.end()
             return 0, self.store.data.current()
         disagreements, changes = compare_sources(self.store, self.catalogue, self.touched)

@@ -7,7 +7,7 @@ checkpoint exist. Readers know nothing of it: the run becomes visible when it is
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,22 +31,25 @@ class Stored:
 class Journal:
     """The journal of the run with this key, which says all that its result depends on; None keeps no journal.
 
-    `records` and `touched` are what the interrupted run of this key has stored, and the keys of studies whose sources
-    it was to compare. A journal of another run, or from before the current generation, is thrown away.
+    `touched` are the keys of studies whose sources are to be compared when the run ends.
     """
 
     store: EmbeddedStore
     key: str | None
-    records: list[Stored] = field(default_factory=list)
-    touched: list[str] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
     _waiting: list[Stored] = field(default_factory=list)
     _number: int = 0
 
-    def resume(self) -> None:
-        """Let the store hold what the interrupted run had stored, if there was one."""
-        if not (self.key and self._read()):
-            self.records, self.touched, self._number = [], [], 0
-            self.end()
+    def resume(self) -> list[Stored]:
+        """Let the store hold what the interrupted run of this key had stored, and return those records.
+
+        A journal of another run, or from before the current generation, is thrown away.
+        """
+        if self.key and (records := self._read()):
+            return records
+        self.touched, self._number = set(), 0
+        self.end()
+        return []
 
     def add(self, stored: Stored) -> None:
         """Take note of a record that was given to the store."""
@@ -56,10 +59,11 @@ class Journal:
         """Return how many records wait for the next checkpoint."""
         return len(self._waiting)
 
-    def checkpoint(self, touched: Iterable[str]) -> Callable[[], None]:
+    def checkpoint(self, touched: set[str]) -> Callable[[], None]:
         """Return what makes a checkpoint of all records so far, to be called when the store has them."""
         records, self._waiting = self._waiting, []
-        keys = sorted(touched)
+        keys = sorted(touched - self.touched)
+        self.touched.update(keys)
         return (lambda: self._write(records, keys)) if self.key else (lambda: None)
 
     def end(self) -> None:
@@ -77,22 +81,22 @@ class Journal:
     def _head(self) -> dict[str, object]:
         return {"run": self.key, "after": self.store.data.current()}
 
-    def _read(self) -> bool:
-        """Restore the last checkpoint; False when there is none of this run."""
+    def _read(self) -> list[Stored]:
+        """Restore the last checkpoint and return its records; none when there is no checkpoint of this run."""
         try:
             text = self._lines.read_bytes()
             whole = text[: text.rfind(b"\n") + 1]  # A line without an end was cut off when the run was killed.
             head, *lines = map(json.loads, whole.splitlines())
             if head != self._head():
-                return False
-            self.records = [Stored(*record) for line in lines for record in line["records"]]
-            self.touched = [key for line in lines for key in line["touched"]]
+                return []
+            records = [Stored(*record) for line in lines for record in line["records"]]
+            self.touched = {key for line in lines for key in line["touched"]}
             self._number = lines[-1]["checkpoint"]
             self.store.restore(self._folder / str(self._number))
         except (OSError, ValueError, LookupError, TypeError, StoreError):
-            return False  # There is none, or a power cut has spoilt it: the run starts anew.
+            return []  # There is none, or a power cut has spoilt it: the run starts anew.
         self._drop_leftovers(len(whole))
-        return True
+        return records
 
     def _write(self, records: list[Stored], touched: list[str]) -> None:
         with engine_errors(f"writing {self._folder}"):
