@@ -359,8 +359,12 @@ class _Intake:
         if not self.spool.changed and not self._resumed:
             self.journal.end()
             return 0, self.store.data.current()
-        disagreements, changes = compare_sources(self.store, self.catalogue, self.touched)
-        self.spool.change(changes)
+        disagreements = 0
+        for found, change in compare_sources(self.store, self.catalogue, self.touched):
+            disagreements += found
+            self.spool.change([change])
+            if self.spool.full:
+                self.spool.hand_over()
         # So that queries can show the labels of terms and values.
         self.spool.change([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
         self.spool.flush()
@@ -415,22 +419,18 @@ SELECT DISTINCT ?publication ?pmid ?doi WHERE {
 """
 
 
-def compare_sources(store: EmbeddedStore, catalogue: Catalogue, studies: Iterable[str]) -> tuple[int, list[Change]]:
-    """Return how often the sources of these studies disagree, and the changes that store where they do."""
+def compare_sources(store: EmbeddedStore, catalogue: Catalogue, studies: Iterable[str]) -> Iterator[tuple[int, Change]]:
+    """Yield how often the sources of each of these studies disagree, and the change that stores where they do."""
     from loaders.gate import validate_union
 
-    disagreements = 0
-    changes: list[Change] = []
     for key in sorted(studies):
         graphs = catalogue.graphs_of(key)
         target = f"{BASE}graph/{key}/disagreements"
-        triples = b""
         if len(graphs) > 1:
             report = validate_union(b"".join(_in_graph(triples_of(store, graph), graph) for graph in graphs))
-            disagreements += len(report.findings)
-            triples = report.triples(f"{target}#report")
-        changes.append(ReplaceGraph(target, triples))
-    return disagreements, changes
+            yield len(report.findings), ReplaceGraph(target, report.triples(f"{target}#report"))
+        else:
+            yield 0, ReplaceGraph(target, b"")
 
 
 def stored_catalogue(store: EmbeddedStore) -> Catalogue:
