@@ -343,7 +343,7 @@ def _load(
     if format not in ("auto", *FORMATS):
         raise typer.BadParameter(f"'{format}' is none of auto, {', '.join(FORMATS)}", param_hint="--format")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn())
-    rates = (TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    rates = (TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("left"))
     with Progress(*columns, *rates, console=talk, transient=True, disable=not talk.is_terminal) as bar:
         task = bar.add_task("Loading", total=None, rate="")
         done, triples, started = 0, 0, perf_counter()

@@ -1,9 +1,11 @@
 """The spool: whatever is collected arrives, the last version of each graph, in one go or in many."""
 
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from app.errors import StoreError
 from app.store import spool
 from app.store.base import ReplaceGraph
 from app.store.embedded import EmbeddedStore
@@ -57,3 +59,29 @@ def test_nothing_spooled_changes_nothing(data: Path) -> None:
             spooled.flush()
             assert not spooled.changed and not spooled.concerns(f"{EX}g")
         assert not list(store.data.writer.glob("spool*"))
+
+
+def test_lines_that_the_engine_cannot_read_end_the_run(data: Path) -> None:
+    with EmbeddedStore(data) as store:
+        with Spool(store, store.data.writer) as spooled:
+            spooled.add(f"{EX}g", [(f"{EX}g", b"nonsense .\n")])
+            spooled.hand_over()
+            with pytest.raises(StoreError, match="Not N-Quads, so nothing was loaded"):
+                spooled.flush()
+        with pytest.raises(StoreError, match="not open for writing"):
+            store.publish()
+
+
+def test_what_is_on_its_way_is_known(data: Path) -> None:
+    with EmbeddedStore(data) as store, Spool(store, store.data.writer) as spooled:
+        written = Event()
+        spooled.add(f"{EX}g", parts("g", 'a says "1"'))
+        spooled.hand_over(lambda: assert_set(written))
+        assert spooled.concerns(f"{EX}g") and not spooled.holds(f"{EX}g")
+        written.set()
+        spooled.flush()
+        assert not spooled.concerns(f"{EX}g") and content(store) == ["g 1"]
+
+
+def assert_set(event: Event) -> None:
+    assert event.wait(10)
