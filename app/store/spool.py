@@ -22,7 +22,9 @@ __all__ = ["CHANGED_BYTES", "SPOOLED_BYTES", "Spool"]
 SPOOLED_BYTES = 96 * 1024 * 1024
 """Bytes of N-Quads that are loaded at once: about 220,000 quads, each once with its graph and once in the union.
 
-For each call the engine touches some 0.5 GB of tables, sized for a million quads, however few there are.
+The more at once, the less is left for the engine to merge, but the more memory it takes: with 32, 64, 100 and 128 MiB
+of lines with graphs, 868,000 quads of real studies took 23.8, 22.0, 22.1 and 22.9 microseconds of processor time each
+(busy cores, merging included), and 411, 655, 912 and 1,268 MB of memory.
 """
 
 CHANGED_BYTES = 4 * 1024 * 1024
@@ -93,7 +95,8 @@ class Spool:
 
         `parts` are named graphs and sound N-Triples without blank nodes, one a line, with single spaces.
         """
-        # Both kinds of lines go into one file: the engine then looks up and writes each string once, not twice.
+        # Both kinds of lines go into one file: the engine then writes each string once. In one call without a second
+        # look at IRIs, a quad takes it 24.8 microseconds of processor time; in two calls side by side, it took 29.0.
         lines = b"".join(triples + _in_graph(triples, name) for name, triples in parts)
         load = self._next
         with engine_errors(f"writing {load.path}"):
