@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from app.decisions import accepted, without_decided
 from app.description import describe
+from app.journal import Journal, Stored
 from app.manifest import Manifest
 from app.rehoming import moves, triples_of
 from app.resources import ontology_triples
@@ -42,10 +43,13 @@ if TYPE_CHECKING:  # brings the readers, which `trialweave --help` must not wait
 
 __all__ = ["KEPT_OUTCOMES", "Outcome", "Summary", "compare_sources", "load", "stored_catalogue"]
 
-Status = Literal["loaded", "withdrawn", "superseded", "unchanged", "quarantined", "unreadable", "ignored"]
+Status = Literal["loaded", "withdrawn", "superseded", "resumed", "unchanged", "quarantined", "unreadable", "ignored"]
 
 KEPT_OUTCOMES = 1_000
 """Outcomes that a summary lists, and as many problems besides: a run can have half a million of them."""
+
+JOURNALED = 5_000
+"""Records after which what is stored is kept against an interruption, if they are too small to fill the spool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Summary:
 
     `outcomes` are the first KEPT_OUTCOMES, and as many problems of those after them; `counts` counts all.
     `duplicates` counts records of a study and source that the run had brought already; `seconds` says where the time
-    went: read, emit and gate are summed over all processes, and store and total are on the clock.
+    went: read, emit and gate are summed over all processes, store is that of the thread which writes meanwhile, and
+    total is on the clock.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -115,17 +120,19 @@ def load(
     format: str = "auto",
     progress: Callable[[Outcome], None] = lambda outcome: None,
     jobs: int = 1,
+    key: str | None = None,
 ) -> Summary:
     """Load documents into a data directory and publish them as one generation, if anything changed.
 
-    `progress` is told of each record when it is done; `jobs` processes prepare the records.
+    `progress` is told of each record when it is done; `jobs` processes prepare the records. A run that is stopped goes
+    on where it was when one with the same `key` is started, which therefore says all that names the input.
     Raises StoreError: then nothing of the run is visible.
     """
     from loaders.pool import taken
 
     summary, started = Summary(), perf_counter()
     with open_writer(data) as store, Spool(store, store.data.writer) as spool, Manifest(data, format) as manifest:
-        intake = _Intake(store, spool, Quarantine(data), format)
+        intake = _Intake(store, spool, Quarantine(data), format, key)
         for document, result in taken(found, intake.run, jobs, intake.index_file(jobs)):
             outcomes = list(intake.take(document, result))
             manifest.add(document, (outcome.status for outcome in outcomes))
@@ -142,23 +149,26 @@ def load(
 class _Intake:
     """One run: the store, who is in it, and which studies were touched."""
 
-    def __init__(self, store: Writer, spool: Spool, quarantine: Quarantine, format: str) -> None:
+    def __init__(self, store: Writer, spool: Spool, quarantine: Quarantine, format: str, key: str | None) -> None:
         from app.vocabulary import mesh_index
         from loaders.pipeline import Run, Seconds, loader_version
 
         self.store = store
         self.spool = spool
         self.quarantine = quarantine
-        self.catalogue = stored_catalogue(store)
-        self.leftovers = {row["graph"] for text in _LEFTOVERS for row in store.rows(text)}
         # Texts are linked to MeSH when the data directory holds it; the version says to which.
         index = mesh_index(store.data.path, store)
         version = loader_version(index)
+        self.journal = Journal(store, key and f"{version} {format} {key}")
+        resumed = self.journal.resume()
+        self.catalogue = stored_catalogue(store)
+        self.leftovers = {row["graph"] for text in _LEFTOVERS for row in store.rows(text)}
         self.run = Run(format, version, _now(), index, self.catalogue.loaded_by(version))
         self.seconds = Seconds()
-        self.touched: set[str] = set()
+        self.touched = set(self.journal.touched)
         self.duplicates = 0
-        self._dates: dict[str, str | None] = {}
+        self._dates = {stored.graph: stored.date for stored in resumed}
+        self._resumed = {bytes.fromhex(stored.sha256) for stored in resumed}
         self._again: tuple[Document, Taken] | None = None
         self._read: tuple[Document, list[Record | SourceError]] | None = None
 
@@ -193,7 +203,7 @@ class _Intake:
         if isinstance(item, Unreadable):
             return Outcome(name, "unreadable", messages=item.messages)
         if isinstance(item, Unchanged):
-            return Outcome(name, "unchanged")
+            return Outcome(name, "resumed" if bytes.fromhex(item.sha256) in self._resumed else "unchanged")
         if isinstance(item, Deleted):
             return self._withdraw(name, item)
         return self._take_record(name, document, position, item)
@@ -263,7 +273,14 @@ class _Intake:
         stored = StoredGraph(key, source.document or "", source.sha256, self.run.version)
         self.catalogue.note(ready.identifiers, identification, graph, stored)
         self._dates[graph] = source.version_date
+        self._hand_over_if_due(Stored(source.sha256, graph, source.version_date))
         return Outcome(name, "loaded", emission.study, graph, emission.triples.count(b"\n"), messages)
+
+    def _hand_over_if_due(self, stored: Stored) -> None:
+        """Have the spool written once it is full: between two records, so that the journal knows what is in."""
+        self.journal.add(stored)
+        if self.spool.full or len(self.journal) >= JOURNALED:
+            self.spool.hand_over(self.journal.checkpoint(self.touched))
 
     def _write(
         self, prepared: "Prepared", findings: bytes, identification: Identification, graph: str, source: Source
@@ -272,17 +289,16 @@ class _Intake:
         others = [other for other in self.catalogue.graphs_of(key) if other != graph]
         superseded = self._superseded(graph, source)
         if self._is_new(graph, identification, alone=not others) and not superseded:
-            quads = _in_graph(emission.triples, graph) + _in_graph(findings, f"{graph}/report")
-            quads += _in_graph(prepared.provenance, PROVENANCE_GRAPH)
+            parts = [(graph, emission.triples), (f"{graph}/report", findings), (PROVENANCE_GRAPH, prepared.provenance)]
             if others:
                 self.touched.add(key)
                 self.spool.change([ReplaceSubjects(LINKS_GRAPH, emission.link_subjects, emission.links)])
             else:
-                quads += _in_graph(emission.links, LINKS_GRAPH)
-            self.spool.add(graph, quads)
+                parts.append((LINKS_GRAPH, emission.links))
+            self.spool.add(graph, parts)
             self.spool.change([*_aliases(identification)])
             return
-        if self.spool.holds(graph) or self.spool.changes(graph) or _is_moving(identification) or superseded:
+        if self.spool.concerns(graph) or _is_moving(identification) or superseded:
             self.spool.flush()  # What follows looks into the store.
         self.touched.add(key)
         self.spool.change(
@@ -339,10 +355,15 @@ class _Intake:
         Returns the number of disagreements, and that of the generation which is current now.
         """
         self.spool.flush()
-        if not self.spool.changed:
-            return 0, self.store.info().generation
-        disagreements, changes = compare_sources(self.store, self.catalogue, self.touched)
-        self.spool.change(changes)
+        if not self.spool.changed and not self._resumed:
+            self.journal.end()
+            return 0, self.store.data.current()
+        disagreements = 0
+        for found, change in compare_sources(self.store, self.catalogue, self.touched):
+            disagreements += found
+            self.spool.change([change])
+            if self.spool.full:
+                self.spool.hand_over()
         # So that queries can show the labels of terms and values.
         self.spool.change([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
         self.spool.flush()
@@ -350,6 +371,7 @@ class _Intake:
         describe(self.store, len(self._dates), len(self.catalogue.graphs))
         generation = self.store.publish()
         self.spool.seconds += perf_counter() - started
+        self.journal.end()
         return disagreements, generation
 
     def durations(self) -> dict[str, float]:
@@ -397,22 +419,18 @@ SELECT DISTINCT ?publication ?pmid ?doi WHERE {
 """
 
 
-def compare_sources(store: Store, catalogue: Catalogue, studies: Iterable[str]) -> tuple[int, list[Change]]:
-    """Return how often the sources of these studies disagree, and the changes that store where they do."""
+def compare_sources(store: Store, catalogue: Catalogue, studies: Iterable[str]) -> Iterator[tuple[int, Change]]:
+    """Yield how often the sources of each of these studies disagree, and the change that stores where they do."""
     from loaders.gate import validate_union
 
-    disagreements = 0
-    changes: list[Change] = []
     for key in sorted(studies):
         graphs = catalogue.graphs_of(key)
         target = f"{BASE}graph/{key}/disagreements"
-        triples = b""
         if len(graphs) > 1:
             report = validate_union(b"".join(_in_graph(triples_of(store, graph), graph) for graph in graphs))
-            disagreements += len(report.findings)
-            triples = report.triples(f"{target}#report")
-        changes.append(ReplaceGraph(target, triples))
-    return disagreements, changes
+            yield len(report.findings), ReplaceGraph(target, report.triples(f"{target}#report"))
+        else:
+            yield 0, ReplaceGraph(target, b"")
 
 
 def stored_catalogue(store: Store) -> Catalogue:

@@ -117,7 +117,7 @@ def accept(data: Path, source: str, target: str | None = None) -> Decision:
         catalogue, touched = stored_catalogue(store), {new}
         identification = Identification(Identity(new), {old: new}, {}, {}, {})
         store.apply([*moves(store, catalogue, identification, touched), _decided(link, "ACCEPTED")])
-        store.apply(compare_sources(store, catalogue, touched)[1])
+        store.apply([change for _, change in compare_sources(store, catalogue, touched)])
         return Decision(link.link, link.source, link.target, "ACCEPTED", store.publish())
 
 

@@ -8,9 +8,9 @@ Two studies with different NCT ids are never merged, even when one article repor
 study goes under the key of its publication, and makes no study known.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from loaders.emit import GRAPH_NAMES, Identity, graph_iri
 from loaders.link.identifiers import publication_key, segment, study_key
@@ -20,6 +20,10 @@ __all__ = ["Catalogue", "Identification", "Identifiers", "StoredGraph", "documen
 
 Identifier = tuple[str, str]
 """A kind of identifier and its value: ("nct", "NCT01363401"), ("pmid", "30048006"), ("doi", "10.1002/ana.25302")."""
+
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +73,47 @@ class Identification:
     publication_aliases: Mapping[str, str]
 
 
-@dataclass(slots=True)
+class _Several(Generic[K, V]):
+    """The few values of each key. Nearly all keys have one: a set for each would take four times the memory."""
+
+    def __init__(self) -> None:
+        self._values: dict[K, tuple[V, ...]] = {}
+
+    def of(self, key: K) -> tuple[V, ...]:
+        return self._values.get(key, ())
+
+    def add(self, key: K, value: V) -> None:
+        values = self.of(key)
+        if value not in values:
+            self._values[key] = (*values, value)
+
+    def discard(self, key: K, value: V) -> None:
+        rest = tuple(other for other in self.of(key) if other != value)
+        if rest:
+            self._values[key] = rest
+        else:
+            self._values.pop(key, None)
+
+
 class _Names:
     """Which identifiers lead to which keys, and back."""
 
-    keys: dict[Identifier, set[str]] = field(default_factory=lambda: defaultdict(set))
-    identifiers: dict[str, set[Identifier]] = field(default_factory=lambda: defaultdict(set))
+    def __init__(self) -> None:
+        self.keys = _Several[Identifier, str]()
+        self.identifiers = _Several[str, Identifier]()
 
     def add(self, key: str, identifiers: Iterable[Identifier]) -> None:
         for identifier in identifiers:
-            self.keys[identifier].add(key)
-            self.identifiers[key].add(identifier)
+            self.keys.add(identifier, key)
+            self.identifiers.add(key, identifier)
 
     def matches(self, identifiers: Iterable[Identifier]) -> set[str]:
-        return {key for identifier in identifiers for key in self.keys.get(identifier, ())}
+        return {key for identifier in identifiers for key in self.keys.of(identifier)}
 
     def merge(self, old: str, new: str) -> None:
-        for identifier in self.identifiers.pop(old, set()):
-            self.keys[identifier].discard(old)
+        for identifier in self.identifiers.of(old):
+            self.identifiers.discard(old, identifier)
+            self.keys.discard(identifier, old)
             self.add(new, [identifier])
 
 
@@ -113,29 +140,30 @@ class Catalogue:
         self._studies = _Names()
         self._publications = _Names()
         self._loaded: set[tuple[str, str]] = set()
-        self._documents: dict[tuple[str, str], set[str]] = defaultdict(set)
-        self._about: dict[str, set[str]] = defaultdict(set)
+        self._documents = _Several[tuple[str, str], str]()
+        self._about = _Several[str, str]()
 
     def add_graph(self, graph: str, stored: StoredGraph) -> None:
         """Note that an assertion graph is stored, in place of an earlier version of it."""
         if earlier := self.graphs.get(graph):
             self._loaded.discard((earlier.sha256, earlier.loader_version))
-            self._about[earlier.study].discard(graph)
+            self._about.discard(earlier.study, graph)
         self.graphs[graph] = stored
-        self._about[stored.study].add(graph)
+        self._about.add(stored.study, graph)
         self._loaded.add((stored.sha256, stored.loader_version))
-        self._documents[_kind(graph), stored.document].add(graph)
+        if stored.document:
+            self._documents.add((_kind(graph), stored.document), graph)
 
     def drop_graph(self, graph: str) -> None:
         """Note that an assertion graph is not stored any more."""
         stored = self.graphs.pop(graph)
         self._loaded.discard((stored.sha256, stored.loader_version))
-        self._about[stored.study].discard(graph)
-        self._documents[_kind(graph), stored.document].discard(graph)
+        self._about.discard(stored.study, graph)
+        self._documents.discard((_kind(graph), stored.document), graph)
 
     def graphs_from(self, kind: str, document: str) -> list[str]:
         """Return the IRIs of the graphs that hold what a document says: more than one while it changes its study."""
-        return sorted(self._documents.get((kind, document), ()))
+        return sorted(self._documents.of((kind, document)))
 
     def add_study(self, key: str, identifiers: Iterable[Identifier]) -> None:
         """Note that a study with these identifiers is stored under this key."""
@@ -147,7 +175,7 @@ class Catalogue:
 
     def graphs_of(self, study: str) -> list[str]:
         """Return the IRIs of the assertion graphs about a study, sorted."""
-        return sorted(self._about.get(study, ()))
+        return sorted(self._about.of(study))
 
     def has(self, sha256: str, loader_version: str) -> bool:
         """Say whether a document with these bytes was loaded by this version of the loaders."""
@@ -179,7 +207,7 @@ class Catalogue:
         self, study: Identifiers, moved: Mapping[str, str], aliases: Mapping[str, str]
     ) -> Identification:
         matches = self._study_matches(study)
-        known = set(_study_identifiers(study)).union(*(self._studies.identifiers[key] for key in matches))
+        known = set(_study_identifiers(study)).union(*(self._studies.identifiers.of(key) for key in matches))
         key = study_key(*(_best(known, kind) for kind in ("nct", "pmid", "doi")))
         if key is None:
             raise ValueError("the study has no NCT id, no PubMed id and no DOI, so it cannot be given an IRI")
@@ -232,14 +260,14 @@ class Catalogue:
         aliases: dict[str, str | None] = {}
         for identifier in _study_identifiers(study):
             alias = study_key(**{"nct": None, "pmid": None, "doi": None, **dict([identifier])})
-            others = self._studies.keys.get(identifier, set()) - {key} - set(moved)
+            others = set(self._studies.keys.of(identifier)) - {key} - set(moved)
             if alias and alias != key:
                 aliases[alias] = None if others else key
         return aliases
 
     def _study_matches(self, study: Identifiers) -> set[str]:
         matches = self._studies.matches(_study_identifiers(study))
-        registered = {key: _best(self._studies.identifiers[key], "nct") for key in matches}
+        registered = {key: _best(self._studies.identifiers.of(key), "nct") for key in matches}
         if study.nct:
             return {key for key, nct in registered.items() if nct in {None, study.nct}}
         # An article that several registered studies share does not say which of them a page about it means.
@@ -255,7 +283,7 @@ class Catalogue:
             return
         matches = self._publications.matches(_publication_identifiers(pmid, doi))
         known = set(_publication_identifiers(pmid, doi))
-        known = known.union(*(self._publications.identifiers[match] for match in matches))
+        known = known.union(*(self._publications.identifiers.of(match) for match in matches))
         key = publication_key(_best(known, "pmid"), _best(known, "doi")) or own
         moved.update({match: key for match in matches if match != key})
         given = publication_key(None, doi)

@@ -7,28 +7,69 @@ SourceError in its place, so that one bad file never costs the others.
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from loaders.archives import unpacked
 from loaders.errors import SourceError
 from loaders.pieces import MAX_BYTES, Document
 
-__all__ = ["MAX_BYTES", "Document", "documents"]
+__all__ = ["MAX_BYTES", "Document", "Survey", "documents", "survey"]
 
 Found = Iterator[Document | SourceError]
 
 
-def documents(sources: Iterable[str]) -> Found:
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What there is to read: how many bytes, and a text that is another one when any file is another one.
+
+    Files are told apart by name, size and time of change. Both are None where standard input is to be read.
+    """
+
+    size: int | None
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    named: bool
+
+
+def documents(sources: Iterable[str], read: Callable[[int], None] = lambda size: None) -> Found:
     """Yield the documents of files, folders (with all folders below, in a fixed order) and `-` for standard input.
 
     gzip and zip are unpacked on the way, wherever they stand; they are told by their bytes, not by their names.
+    `read` is told how many more bytes of the files have been read.
     """
     for source in sources:
         if source == "-":
             yield from _standard_input()
-        else:
-            yield from _at(source)
+            continue
+        for found in _at(source):
+            if isinstance(found, SourceError):
+                yield found
+            else:
+                yield from _contents(found, read)
+
+
+def survey(sources: Iterable[str]) -> Survey:
+    """Look at the files that `documents` would read, without opening them."""
+    size, digest = 0, sha256(str(Path.cwd()).encode("utf-8", "replace"))
+    for source in sources:
+        if source == "-":
+            return Survey(None, None)
+        for found in _at(source):
+            try:
+                status = found.path.stat() if isinstance(found, _File) else None
+            except OSError:
+                status = None  # Reading it will say so.
+            size += status.st_size if status else 0
+            changed = (status.st_size, status.st_mtime_ns) if status else None
+            digest.update(f"{found} {changed}\n".encode("utf-8", "replace"))
+    return Survey(size, digest.hexdigest())
 
 
 def _standard_input() -> Found:
@@ -38,7 +79,7 @@ def _standard_input() -> Found:
         yield _unreadable("standard input", error)
 
 
-def _at(source: str) -> Found:
+def _at(source: str) -> Iterator[_File | SourceError]:
     path = Path(source)
     try:
         kind = "folder" if path.is_dir() else "file" if path.is_file() else "neither" if path.exists() else None
@@ -48,14 +89,14 @@ def _at(source: str) -> Found:
     if kind == "folder":
         yield from _below(path, above=())
     elif kind == "file":
-        yield from _file(path, named=True)
+        yield _File(path, named=True)
     elif kind is None:
         yield SourceError(source, "there is no such file or folder")
     else:
         yield SourceError(source, "is neither a file nor a folder")
 
 
-def _below(folder: Path, above: tuple[tuple[int, int], ...]) -> Found:
+def _below(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[_File | SourceError]:
     """Yield what is in a folder, hidden names left out. `above` are the folders on the way here, as device and inode.
 
     Links to folders are followed, as links to files are; a link that leads back up would have no end.
@@ -77,7 +118,7 @@ def _below(folder: Path, above: tuple[tuple[int, int], ...]) -> Found:
         if kind == "folder":
             yield from _below(Path(entry.path), (*above, here))
         elif kind == "file":
-            yield from _file(Path(entry.path), named=False)
+            yield _File(Path(entry.path), named=False)
         elif entry.is_symlink():
             yield SourceError(entry.path, "is a link that leads nowhere")
 
@@ -89,12 +130,19 @@ def _kind(entry: os.DirEntry[str]) -> str | None:
         return None
 
 
-def _file(path: Path, *, named: bool) -> Found:
+def _contents(found: _File, read: Callable[[int], None]) -> Found:
+    at = 0
     try:
-        with path.open("rb") as file:
-            yield from unpacked(str(path), file, named=named)
+        with found.path.open("rb") as file:
+            for document in unpacked(str(found.path), file, named=found.named):
+                # In a zip file, reading goes back and forth.
+                now = max(at, 0 if file.closed else file.tell())
+                read(now - at)
+                at = now
+                yield document
+            read(os.fstat(file.fileno()).st_size - at)
     except OSError as error:
-        yield _unreadable(str(path), error)
+        yield _unreadable(str(found.path), error)
 
 
 def _unreadable(name: str, error: OSError | ValueError) -> SourceError:

@@ -7,7 +7,7 @@ any order (`loaders.pool`). Who knows what is stored already decides where a rec
 has the few that belong elsewhere prepared again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -36,6 +36,7 @@ __all__ = [
     "prepare",
     "records",
     "take",
+    "take_all",
 ]
 
 LOADER_VERSION = version("trialweave")
@@ -129,21 +130,21 @@ def loader_version(index: MeshIndex | None) -> str:
 
 def take(document: Document, run: Run) -> Taken:
     """Read, emit and validate the records of a document. Nothing is raised, whatever is in it."""
-    if run.format == "auto" and not document.named and not readers.reader_for(document.data, document.name):
-        return Taken(())
-    digest = sha256(document.data)
-    if digest.digest() in run.known:
-        return Taken((Unchanged(digest.hexdigest()),))
-    seconds = Seconds()
-    items: list[Item] = []
-    found = records(document, run.format)
+    return take_all([document], run)[0]
+
+
+def take_all(documents: Sequence[Document], run: Run) -> list[Taken]:
+    """Do what `take` does for several documents: everything is emitted first, and then validated in one go."""
+    taken = [_emitted(document, run) for document in documents]
+    waiting = [item for items, _ in taken for item in items if isinstance(item, _Emitted)]
     started = perf_counter()
-    for record in found:
-        seconds.read += perf_counter() - started
-        items.append(_item(document.name, record, run, seconds))
-        started = perf_counter()
-    seconds.read += perf_counter() - started
-    return Taken(tuple(items), seconds)
+    verdicts = iter(_verdicts(waiting))
+    if taken:
+        taken[-1][1].gate += perf_counter() - started
+    return [
+        Taken(tuple(next(verdicts) if isinstance(item, _Emitted) else item for item in items), seconds)
+        for items, seconds in taken
+    ]
 
 
 def records(document: Document, format: str) -> Iterator[readers.Record | SourceError]:
@@ -161,9 +162,70 @@ def prepare(
 
     The time it takes is added to `seconds`. Raises ValueError when the record has no source or no identifier.
     """
+    seconds = seconds or Seconds()
+    emission, provenance = _emit(record, identity, run or Run(), seconds)
+    started = perf_counter()
+    report = gate.validate(_to_validate(emission, provenance))
+    seconds.gate += perf_counter() - started
+    return Prepared(emission, provenance, report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Emitted:
+    """A record on its way to the gate. `about` begins a sentence about it."""
+
+    about: str
+    identifiers: Identifiers
+    identity: Identity
+    source: Source
+    emission: Emission
+    provenance: bytes
+
+    def verdict(self, report: gate.Report) -> Ready:
+        return Ready(self.identifiers, self.identity, self.source, Prepared(self.emission, self.provenance, report))
+
+
+def _emitted(document: Document, run: Run) -> tuple[list[Item | _Emitted], Seconds]:
+    """Read and emit the records of a document."""
+    seconds = Seconds()
+    if run.format == "auto" and not document.named and not readers.reader_for(document.data, document.name):
+        return [], seconds
+    digest = sha256(document.data)
+    if digest.digest() in run.known:
+        return [Unchanged(digest.hexdigest())], seconds
+    items: list[Item | _Emitted] = []
+    started = perf_counter()
+    for record in records(document, run.format):
+        seconds.read += perf_counter() - started
+        items.append(_item(document.name, record, run, seconds))
+        started = perf_counter()
+    seconds.read += perf_counter() - started
+    return items, seconds
+
+
+def _item(name: str, record: readers.Record | SourceError, run: Run, seconds: Seconds) -> Item | _Emitted:
+    if isinstance(record, SourceError):
+        return Unreadable(tuple(str(record).split("\n")))
+    if isinstance(record, Deleted):
+        return record
+    about = f"{name}: {_about(record)}"
+    try:
+        if record.source is None:
+            raise ValueError("a reader must say which document it read")
+        if bytes.fromhex(record.source.sha256) in run.known:
+            return Unchanged(record.source.sha256)
+        record.source.document = document_key(record)
+        identifiers = Identifiers.of(record)
+        identity = _NOBODY.identify(identifiers).identity
+        return _Emitted(about, identifiers, identity, record.source, *_emit(record, identity, run, seconds))
+    except Exception as error:  # A fault in the emitter must cost this record alone.
+        return _unprepared(about, error)
+
+
+def _emit(record: Study | Article, identity: Identity, run: Run, seconds: Seconds) -> tuple[Emission, bytes]:
+    """Return the triples of a record, and those of its provenance."""
     if record.source is None:
         raise ValueError("the record has no source, so nothing could be said of where its facts come from")
-    run, seconds = run or Run(), seconds or Seconds()
     started = perf_counter()
     if isinstance(record, Article):
         emission = emit_article(record, identity)
@@ -172,34 +234,26 @@ def prepare(
         if run.index:
             emission = _with_concept_links(emission, record, run.index)
     provenance = emit_provenance(record.source, emission.graph, emission.study, run.version, run.loaded_at)
-    emitted = perf_counter()
-    report = gate.validate(emission.triples + provenance + emission.links)
-    seconds.emit += emitted - started
-    seconds.gate += perf_counter() - emitted
-    return Prepared(emission, provenance, report)
+    seconds.emit += perf_counter() - started
+    return emission, provenance
 
 
-def _item(name: str, record: readers.Record | SourceError, run: Run, seconds: Seconds) -> Item:
-    if isinstance(record, SourceError):
-        return Unreadable(tuple(str(record).split("\n")))
-    if isinstance(record, Deleted):
-        return record
+def _to_validate(emission: Emission, provenance: bytes) -> bytes:
+    return emission.triples + provenance + emission.links
+
+
+def _verdicts(waiting: Sequence[_Emitted]) -> list[Ready | Unreadable]:
     try:
-        return _ready(record, run, seconds)
-    except Exception as error:  # A fault in the emitter or the gate must cost this record alone.
-        return Unreadable((f"{name}: {_about(record)}could not be prepared ({_named(error)}); please report this",))
+        reports = gate.validate_all([_to_validate(item.emission, item.provenance) for item in waiting])
+    except Exception as error:  # A fault in the gate must cost one record alone.
+        if len(waiting) == 1:
+            return [_unprepared(waiting[0].about, error)]
+        return [verdict for item in waiting for verdict in _verdicts([item])]
+    return [item.verdict(report) for item, report in zip(waiting, reports, strict=True)]
 
 
-def _ready(record: Study | Article, run: Run, seconds: Seconds) -> Ready | Unchanged:
-    source = record.source
-    if source is None:
-        raise ValueError("a reader must say which document it read")
-    if bytes.fromhex(source.sha256) in run.known:
-        return Unchanged(source.sha256)
-    source.document = document_key(record)
-    identifiers = Identifiers.of(record)
-    identity = _NOBODY.identify(identifiers).identity
-    return Ready(identifiers, identity, source, prepare(record, identity, run, seconds))
+def _unprepared(about: str, error: Exception) -> Unreadable:
+    return Unreadable((f"{about}could not be prepared ({_named(error)}); please report this",))
 
 
 def _about(record: Study | Article) -> str:

@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from loaders.documents import Document
 from loaders.errors import SourceError
 from loaders.link.mesh import MeshIndex
-from loaders.pipeline import Run, Taken, Unreadable, take
+from loaders.pipeline import Run, Taken, Unreadable, take, take_all
 
 __all__ = ["BATCH_BYTES", "IN_FLIGHT", "IN_FLIGHT_BYTES", "taken"]
 
@@ -197,4 +197,4 @@ def _serve(pipe: Connection, run: Run, index: Path | None) -> None:
     with suppress(EOFError, OSError):
         pipe.send("ready")
         while True:
-            pipe.send([take(document, run) for document in pipe.recv()])
+            pipe.send(take_all(pipe.recv(), run))

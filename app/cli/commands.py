@@ -7,7 +7,7 @@ understood. What a command needs is imported when it runs: `query` must not wait
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -17,13 +17,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from loaders.documents import Document
-    from loaders.errors import SourceError
+    from loaders.fetch import Network, Wanted
 
 __all__ = ["cli"]
 
@@ -387,23 +394,25 @@ def _load(
     from app.graphs import load_graphs
     from app.intake import Outcome
     from app.intake import load as load_into
+    from loaders.documents import documents, survey
+    from loaders.fetch import Wanted, fetched
     from loaders.readers import FORMATS
 
     if format not in ("auto", *FORMATS, "rdf"):
         raise typer.BadParameter(f"'{format}' is none of auto, {', '.join(FORMATS)}, rdf", param_hint="--format")
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.fields[rate]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=talk, transient=True, disable=not talk.is_terminal) as bar:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn())
+    rates = (TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("left"))
+    with Progress(*columns, *rates, console=talk, transient=True, disable=not talk.is_terminal) as bar:
         task = bar.add_task("Loading", total=None, rate="")
-        triples, started = 0, perf_counter()
+        done, triples, started = 0, 0, perf_counter()
 
         def report(outcome: Outcome) -> None:
-            nonlocal triples
-            triples += outcome.triples
-            bar.update(task, advance=1, description="Loading")
+            nonlocal done, triples
+            done, triples = done + 1, triples + outcome.triples
             if not bar.disable:
-                done, seconds = bar.tasks[task].completed, perf_counter() - started
+                seconds = perf_counter() - started
                 rate = f"{done:,.0f} records, {done / seconds:,.0f} a second; {triples / seconds:,.0f} triples a second"
-                bar.update(task, rate=rate)
+                bar.update(task, description="Loading", rate=rate)
             style = "red" if outcome.problem else "yellow"
             for message in outcome.messages:
                 talk.print(message, style=style, markup=False)
@@ -411,11 +420,23 @@ def _load(
         def fetching(said: str) -> None:
             bar.update(task, description=escape(said))
 
-        found = _found(sources, queries, data, refresh=refresh, progress=fetching)
-        if format == "rdf":
-            summary = load_graphs(data, found, report)
-        else:
-            summary = load_into(data, found, format, report, jobs or os.cpu_count() or 1)
+        files, wanted = _sorted_out(sources, queries)
+        size = survey(files)
+        if wanted == Wanted():
+            bar.update(task, total=size.size)
+        found = chain(
+            documents(files, lambda more: bar.advance(task, more)),
+            fetched(wanted, _network(data, refresh=refresh), fetching),
+        )
+        key = size.key and f"{size.key} {wanted}"
+        try:
+            if format == "rdf":
+                summary = load_graphs(data, found, report)
+            else:
+                summary = load_into(data, found, format, report, jobs or os.cpu_count() or 1, key)
+        except KeyboardInterrupt:
+            talk.print("The same command goes on where this one was stopped.")
+            raise
     print(json.dumps(asdict(summary), indent=2, ensure_ascii=False) if as_json else summary.line())
     return summary.complete
 
@@ -436,19 +457,22 @@ def _load_vocabulary(files: list[str], data: Path, *, as_json: bool) -> bool:
     return summary.complete
 
 
-def _found(
-    sources: list[str], queries: Sequence[str], data: Path, *, refresh: bool, progress: Callable[[str], None]
-) -> "Iterator[Document | SourceError]":
-    """Return the documents of files first, then those of the network, which is only touched for what is named."""
-    from loaders.documents import documents
-    from loaders.fetch import Network, Wanted, fetched
+def _sorted_out(sources: list[str], queries: Sequence[str]) -> "tuple[list[str], Wanted]":
+    """Return the files among sources, and what is to be fetched."""
+    from loaders.fetch import Wanted
 
     try:
-        files, wanted = Wanted.among(sources, queries)
+        return Wanted.among(sources, queries)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--query") from None
+
+
+def _network(data: Path, *, refresh: bool) -> "Network":
+    """Return the way to the network, which is only touched for what is named."""
+    from loaders.fetch import Network
+
     settings = Settings(data=data)
-    network = Network(
+    return Network(
         ctgov_url=settings.ctgov_url,
         ctgov_rate=settings.ctgov_rate,
         ncbi_url=settings.ncbi_url,
@@ -457,7 +481,6 @@ def _found(
         contact=settings.contact,
         refresh=refresh,
     )
-    return chain(documents(files), fetched(wanted, network, progress))
 
 
 @keys.command("create")

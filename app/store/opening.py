@@ -43,6 +43,18 @@ class Writer(Store, Protocol):
 
     data: DataDirectory
 
+    is_private: bool
+    """Whether nobody sees what is written before it is published; the union is then kept in the unnamed graph."""
+
+    def load_sound(self, file: Path) -> None:
+        """Add an N-Quads file that is known to be sound, with the union's triples where the store keeps it."""
+
+    def checkpoint(self, folder: Path) -> None:
+        """Keep what a private store holds now in a new folder."""
+
+    def restore(self, folder: Path) -> None:
+        """Hold what a checkpoint holds, and nothing else."""
+
     def upcoming(self) -> int:
         """The number that the next publication will have."""
 

@@ -149,6 +149,8 @@ class RemoteStore(RemoteReader):
     Raises StoreInUse, StoreUnreachable, StoreFailed, and StoreError when the settings do not say where to write.
     """
 
+    is_private = False
+
     def __init__(self, data: Path, settings: Settings) -> None:
         super().__init__(settings)
         if not self.endpoint.update_url:
@@ -254,6 +256,16 @@ class RemoteStore(RemoteReader):
                 "application/n-triples",
                 self.endpoint.named_here(lines).encode(),
             )
+
+    def load_sound(self, file: Path) -> None:
+        """Add an N-Quads file; see `bulk_load`."""
+        self.bulk_load([file])
+
+    def checkpoint(self, folder: Path) -> None:
+        """Refuse: what is written is visible at once, and nobody can go back to a checkpoint."""
+        raise StoreError(f"The store at {self.endpoint.url} keeps no checkpoints.")
+
+    restore = checkpoint
 
     def upcoming(self) -> int:
         """The number that the next generation will have, if nobody else publishes before."""

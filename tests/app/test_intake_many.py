@@ -13,7 +13,7 @@ import pytest
 from app import intake
 from app.intake import Summary, load
 from app.store import spool
-from loaders import pool
+from loaders import gate, pool
 from loaders.documents import Document
 from loaders.errors import SourceError
 from tests.app.test_intake import OH, ask, bundled, everything
@@ -157,3 +157,11 @@ def test_the_manifest_says_what_went_in_and_what_became_of_it(tmp_path: Path) ->
     assert gone == {"document": "gone.txt", "problem": "gone.txt: there is no such file", "unreadable": 1}
     assert run["counts"] == {"loaded": 1, "unreadable": 2} and run["generation"] == 1
     assert set(run["seconds"]) == {"read", "emit", "gate", "store", "total"}
+
+
+@pytest.mark.parametrize("iri", ["http://example.org/a b", "http://example.org/%zz", "a"])
+def test_what_is_no_iri_does_not_pass_the_gate_for_the_store_does_not_look_again(iri: str) -> None:
+    subject = "https://w3id.org/trialweave/study/NCT00000001"
+    triple = f"<{subject}> <http://www.w3.org/2000/01/rdf-schema#seeAlso> <{iri}> .\n"
+    (finding,) = gate.validate(triple.encode()).findings
+    assert (finding.rule, finding.severity) == ("Checkable", "Violation")

@@ -3,11 +3,12 @@
 import gzip
 import io
 import os
+from zipfile import ZipFile
 
 import pytest
 
 from loaders import pieces
-from loaders.documents import Document, documents
+from loaders.documents import Document, Survey, documents, survey
 from loaders.errors import SourceError
 
 
@@ -87,3 +88,27 @@ def test_a_folder_that_may_not_be_read_is_said_not_skipped(tmp_path):
 def test_standard_input_may_be_packed(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"label: x"))))
     assert list(documents(["-"])) == [Document("standard input", b"label: x")]
+
+
+def test_what_is_read_adds_up_to_what_there_is(tmp_path):
+    (tmp_path / "a.txt").write_text("x" * 100)
+    with gzip.open(tmp_path / "b.gz", "wb") as file:
+        file.write(b"y" * 10_000)
+    with ZipFile(tmp_path / "c.zip", "w") as archive:
+        archive.writestr("1.txt", "z" * 500)
+        archive.writestr("2.txt", "z")
+    read: list[int] = []
+    assert len(list(documents([str(tmp_path)], read.append))) == 4
+    assert sum(read) == survey([str(tmp_path)]).size and min(read) >= 0
+
+
+def test_a_survey_tells_other_files_apart(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("x")
+    before = survey([str(tmp_path)])
+    assert survey([str(tmp_path)]) == before
+    file.write_text("longer")
+    changed = survey([str(tmp_path)])
+    (tmp_path / "b.txt").write_text("x")
+    assert len({before.key, changed.key, survey([str(tmp_path)]).key, survey([str(file)]).key}) == 4
+    assert survey([str(file), "-"]) == Survey(None, None)
