@@ -18,24 +18,25 @@ from typing import Any, NamedTuple
 
 import pyoxigraph as ox
 
-from app.description import EXAMPLES_GRAPH, PREFIXES_GRAPH, VOID_GRAPH, describe
+from app.description import describe
 from app.intake import Outcome, Summary
 from app.manifest import Manifest
 from app.resources import ontology_triples
 from app.store.base import Change, ReplaceGraph, ReplaceSubjects
 from app.store.opening import open_writer
 from app.store.quarantine import Quarantine, Rejected
-from loaders import gate
+from app.validation.graphs import SharedGraphs, n_triples, role_of
 from loaders.documents import Document
-from loaders.emit import LINKS_GRAPH, ONTOLOGY_GRAPH, PROVENANCE_GRAPH
+from loaders.emit import ONTOLOGY_GRAPH, PROVENANCE_GRAPH
 from loaders.errors import SourceError
+from loaders.gate import Report
 from loaders.link.identifiers import BASE
 from loaders.pipeline import LOADER_VERSION
 from loaders.terms import PREFIXES, XSD, literal
 
 __all__ = ["load_graphs"]
 
-_Graphs = dict[str, list[ox.Triple]]
+_Triples = Sequence[ox.Triple]
 
 _SUFFIXES = {
     ".ttl": ox.RdfFormat.TURTLE,
@@ -49,15 +50,9 @@ _SUFFIXES = {
     ".json": ox.RdfFormat.JSON_LD,
 }
 _PACKED = (".gz", ".zip")
-_SHARED = (LINKS_GRAPH, PROVENANCE_GRAPH)
-# What the service says of itself; another service's copy must not take its place.
-_OWN = (ONTOLOGY_GRAPH, EXAMPLES_GRAPH, PREFIXES_GRAPH, VOID_GRAPH)
 _PROV = PREFIXES["prov"]
 _TYPE = PREFIXES["rdf"] + "type"
 _TW = PREFIXES["tw"]
-_DERIVED_FROM = ox.NamedNode(_PROV + "wasDerivedFrom")
-# What the service itself says of a graph stands beside it and has passed no gate.
-_FINDINGS = re.compile(re.escape(BASE) + r"graph/.*/(?:report|disagreements)")
 
 
 def load_graphs(
@@ -111,27 +106,27 @@ def _taken(document: Document | SourceError, quarantine: Quarantine) -> Iterator
         return
     if not graphs:
         yield _Taken(Outcome(document.name, "ignored", messages=(f"{document.name}: holds no triple",)))
+    shared = SharedGraphs(
+        triple for graph, triples in graphs.items() if role_of(graph) == "shared" for triple in triples
+    )
     for graph, triples in graphs.items():
-        if graph in _OWN:
-            yield _Taken(Outcome(document.name, "ignored", graph=graph))
-        elif graph in _SHARED:
-            subjects = tuple(dict.fromkeys(_iri(triple.subject) for triple in triples))
-            change = ReplaceSubjects(graph, subjects, _n_triples(triples))
-            yield _Taken(_loaded(document, graph, graphs), [change])
-        else:
-            yield _judged(document, graph, graphs, quarantine)
+        match role_of(graph):
+            case "own":
+                yield _Taken(Outcome(document.name, "ignored", graph=graph))
+            case "findings":
+                yield _Taken(_loaded(document, graph, triples), [ReplaceGraph(graph, n_triples(triples))])
+            case "shared":
+                subjects = tuple(dict.fromkeys(_iri(triple.subject) for triple in triples))
+                change = ReplaceSubjects(graph, subjects, n_triples(triples))
+                yield _Taken(_loaded(document, graph, triples), [change])
+            case "source":
+                yield _judged(document, graph, triples, shared, quarantine)
 
 
-def _judged(document: Document, graph: str, graphs: _Graphs, quarantine: Quarantine) -> _Taken:
+def _judged(document: Document, graph: str, content: _Triples, shared: SharedGraphs, quarantine: Quarantine) -> _Taken:
     """Let the gate see a graph together with what the file says of it in the graphs that many share."""
-    triples = _n_triples(graphs[graph])
-    if _FINDINGS.fullmatch(graph):
-        return _Taken(_loaded(document, graph, graphs), [ReplaceGraph(graph, triples)])
-    provenance = _provenance(graph, graphs)
-    links = _links(graph, graphs)
-    # The rules are about the ontology's terms: a graph that uses none of them is not for them to judge.
-    judged = _TW.encode() in triples
-    report = gate.validate(triples + _n_triples(provenance) + _n_triples(links)) if judged else gate.Report()
+    triples = n_triples(content)
+    report = shared.judged(graph, triples) or Report()
     findings = report.triples(f"{graph}#report")
     messages = tuple(f"{document.name}: {line}" for line in report.lines())
     if not report.conforms:
@@ -142,17 +137,17 @@ def _judged(document: Document, graph: str, graphs: _Graphs, quarantine: Quarant
     quarantine.remove(graph)
     origin = ReplaceSubjects(PROVENANCE_GRAPH, (graph, f"{graph}#load"), _origin(document, graph))
     return _Taken(
-        _loaded(document, graph, graphs, messages),
+        _loaded(document, graph, content, messages),
         [ReplaceGraph(graph, triples), ReplaceGraph(f"{graph}/report", findings)],
-        () if provenance else (origin,),
+        () if shared.provenance(graph) else (origin,),
     )
 
 
-def _loaded(document: Document, graph: str, graphs: _Graphs, messages: tuple[str, ...] = ()) -> Outcome:
-    return Outcome(document.name, "loaded", graph=graph, triples=len(graphs[graph]), messages=messages)
+def _loaded(document: Document, graph: str, triples: _Triples, messages: tuple[str, ...] = ()) -> Outcome:
+    return Outcome(document.name, "loaded", graph=graph, triples=len(triples), messages=messages)
 
 
-def _graphs(document: Document) -> _Graphs:
+def _graphs(document: Document) -> dict[str, _Triples]:
     """Parse a file. Raises SourceError."""
     path = PurePath(document.name)
     suffix = next((s for s in reversed(path.suffixes) if s.lower() not in _PACKED), "").lower()
@@ -185,17 +180,6 @@ def _graphs(document: Document) -> _Graphs:
     return {graph: list(triples) for graph, triples in graphs.items()}
 
 
-def _provenance(graph: str, graphs: _Graphs) -> list[ox.Triple]:
-    about = (graph, f"{graph}#load")
-    return [triple for triple in graphs.get(PROVENANCE_GRAPH, ()) if _iri(triple.subject) in about]
-
-
-def _links(graph: str, graphs: _Graphs) -> list[ox.Triple]:
-    found = graphs.get(LINKS_GRAPH, ())
-    sources = {triple.subject for triple in found if triple.predicate == _DERIVED_FROM and _iri(triple.object) == graph}
-    return [triple for triple in found if triple.subject in sources]
-
-
 def _origin(document: Document, graph: str) -> bytes:
     """Say which file a graph came from, where the file does not say itself where it comes from (N-Triples)."""
     digest, load = sha256(document.data).hexdigest(), f"{graph}#load"
@@ -207,10 +191,6 @@ def _origin(document: Document, graph: str) -> bytes:
         f"<{load}> <{_TYPE}> <{_PROV}Activity> .\n"
         f"<{load}> <{_PROV}endedAtTime> {literal(_now())}^^<{XSD}dateTime> .\n"
     ).encode()
-
-
-def _n_triples(triples: Iterable[ox.Triple]) -> bytes:
-    return ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES) or b""
 
 
 def _quads(triples: bytes, graph: str) -> bytes:

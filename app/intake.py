@@ -357,7 +357,7 @@ class _Intake:
         self.spool.flush()
         if not self.spool.changed and not self._resumed:
             self.journal.end()
-            return 0, self.store.data.current()
+            return 0, self.store.upcoming() - 1
         disagreements = 0
         for found, change in compare_sources(self.store, self.catalogue, self.touched):
             disagreements += found

@@ -66,7 +66,7 @@ def _rdf_checks(document: Document, kind: Kind) -> Iterator[Check]:
     try:
         for each in validate(document.data, kind).checked:
             about = f"{document.name}, {short(each.graph)}" if each.graph else document.name
-            yield _verdict(about, each.report, [f"{document.name}: {line}" for line in each.report.lines()])
+            yield _verdict(about, each.report, [f"{about}: {line}" for line in (*each.remarks, *each.report.lines())])
     except TrialweaveError as error:
         line = error.line if isinstance(error, UnreadableDocument) else None
         said = SourceError(document.name, error.message, line=line)

@@ -76,7 +76,7 @@ _LOOKED_UP = "SELECT ?c ?p (COUNT(*) AS ?n) WHERE { ?s a ?c . ?s ?p ?o } GROUP B
 _KIND = f"""
   OPTIONAL {{ ?o a ?class }}
   BIND(DATATYPE(?o) AS ?datatype)
-  BIND(IF(isIRI(?o) && !STRSTARTS(STR(?o), "{BASE}"), REPLACE(STR(?o), "[^/#:]*$", ""), ?none) AS ?space)
+  BIND(IF(isIRI(?o) && !STRSTARTS(STR(?o), "{BASE}"), REPLACE(STR(?o), "[^/#:]+$", ""), ?none) AS ?space)
 """
 # The IRIs written into these two come from the store, where nothing that could end an IRI gets in.
 _KINDS = f"""

@@ -67,6 +67,7 @@ class WriteQueue:
 
     def start(self) -> None:
         """Begin to take writes. The process starts with the first one."""
+        self._work = asyncio.Event()  # Belongs to the event loop, which is another one when the service starts again.
         self._runner = asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -76,8 +77,8 @@ class WriteQueue:
             with suppress(asyncio.CancelledError):
                 await self._runner
         await self._end_process()
-        for job in self._waiting:
-            job.fail(Busy("The service is shutting down; nothing was changed."))
+        while self._waiting:
+            self._waiting.popleft().fail(Busy("The service is shutting down; nothing was changed."))
 
     async def update(
         self,

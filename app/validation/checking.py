@@ -15,22 +15,19 @@ from itertools import islice
 import pyoxigraph as ox
 
 from app.errors import BadRequest, TrialweaveError, UnreadableDocument
+from app.validation.graphs import SharedGraphs, n_triples, role_of
 from app.validation.reading import AUTO, DOCUMENT_TYPES, Kind, check_form, guessed, read_rdf
 from loaders import gate, readers
 from loaders.documents import Document
-from loaders.emit import LINKS_GRAPH, ONTOLOGY_GRAPH, PROVENANCE_GRAPH
 from loaders.errors import SourceError, SourceErrors
 from loaders.gate import Finding, Report
 from loaders.link.identifiers import BASE
 from loaders.pipeline import Item, Ready, Run, Unreadable, take
-from loaders.terms import PREFIXES
 
 __all__ = ["Checked", "Validation", "validate"]
 
-_DERIVED = ox.NamedNode(PREFIXES["prov"] + "wasDerivedFrom")
-_SHARED = (PROVENANCE_GRAPH, LINKS_GRAPH, ONTOLOGY_GRAPH)
-_DERIVATIVES = ("/report", "/disagreements")
 _NAME = "document"
+_UNJUDGED = ("it uses no term of the ontology, so there is no rule for it",)
 _MOST = 20
 """Faults of an unreadable document that are told."""
 
@@ -39,7 +36,7 @@ _MOST = 20
 class Checked:
     """One graph and what was found in it. `graph` is None for RDF outside named graphs and for an unreadable record.
 
-    `remarks` are what the reader of a document noticed.
+    `remarks` are what else was noticed, as by the reader of a document.
     """
 
     graph: str | None
@@ -74,36 +71,15 @@ def _graphs(quads: Iterable[ox.Quad]) -> Iterator[Checked]:
     shared: list[ox.Triple] = []
     for quad in quads:
         name = quad.graph_name.value if isinstance(quad.graph_name, ox.NamedNode) else None
-        if name in _SHARED:
-            shared.append(quad.triple)
-        elif not (name or "").endswith(_DERIVATIVES):
-            graphs[name].append(quad.triple)
-    about = _About(shared)
+        match role_of(name):
+            case "source":
+                graphs[name].append(quad.triple)
+            case "shared":
+                shared.append(quad.triple)
+    about = SharedGraphs(shared)
     for name, triples in graphs.items() or [(None, shared)]:
-        said = about.graph(name) if name else ()
-        yield Checked(name, gate.validate(_n_triples((*triples, *said))))
-
-
-class _About:
-    """What shared graphs say of the graphs of sources: their provenance, and the links derived from them."""
-
-    def __init__(self, shared: Iterable[ox.Triple]) -> None:
-        self._subjects: dict[str, list[ox.Triple]] = defaultdict(list)
-        self._links: dict[str, list[str]] = defaultdict(list)
-        for triple in shared:
-            subject = getattr(triple.subject, "value", "")
-            self._subjects[subject].append(triple)
-            if triple.predicate == _DERIVED and isinstance(triple.object, ox.NamedNode):
-                self._links[triple.object.value].append(subject)
-
-    def graph(self, name: str) -> Iterator[ox.Triple]:
-        """Yield what is said of the graph with this name."""
-        for subject in (name, f"{name}#load", *self._links[name]):
-            yield from self._subjects.get(subject, ())
-
-
-def _n_triples(triples: Iterable[ox.Triple]) -> bytes:
-    return ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES) or b""
+        report = about.judged(name, n_triples(triples))
+        yield Checked(name, report) if report else Checked(name, Report(), _UNJUDGED)
 
 
 def _records(data: bytes, kind: Kind) -> Iterator[Checked]:

@@ -7,7 +7,7 @@ here too: a test fails when an engine has become better than we say.
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -16,6 +16,7 @@ import pyoxigraph as ox
 import pytest
 from fastapi.testclient import TestClient
 
+from app.description import VOID_GRAPH
 from app.errors import BadRequest, QueryRefused, QuerySyntaxError, StoreFailed, StoreInUse
 from app.intake import load
 from app.main import create_app
@@ -27,13 +28,17 @@ from app.store.engines import ENGINES as QUIRKS
 from app.store.evaluation import GRAPH_TYPES, SOLUTION_TYPES
 from app.store.opening import Reader, Writer, open_reader, open_writer
 from loaders.documents import documents
-from tests.paths import SHARED, STUDIES, needs_shared
+from tests.paths import SHARED, STUDIES
 from tests.store.conftest import graph, triples
 from tests.store.servers import ENGINES, server
 
 EX = "http://example.org/"
+VOID = ox.NamedNode(VOID_GRAPH)
 XSD = "http://www.w3.org/2001/XMLSchema#"
 EVERYTHING = "SELECT ?g ?s ?p ?o WHERE { GRAPH ?g { ?s ?p ?o } FILTER(STRSTARTS(STR(?g), 'http://example.org/')) }"
+
+
+Engine = tuple[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -58,44 +63,32 @@ class Place:
         return Settings(data=self.data, **knobs)  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], dict[str, str]]]:
-    """Start a server when it is first asked for."""
-    running: dict[str, dict[str, str]] = {}
-    contexts = []
-
-    def started(engine: str) -> dict[str, str]:
-        if engine not in running:
-            context = server(engine, tmp_path_factory.mktemp(engine))
-            running[engine] = context.__enter__()
-            contexts.append(context)
-        return running[engine]
-
-    yield started
-    for context in contexts:
-        context.__exit__(None, None, None)
+@pytest.fixture(scope="module", params=["embedded", *ENGINES])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine and the settings that name its server, which runs for all tests of it, one engine after the other."""
+    if request.param == "embedded":
+        yield "embedded", {}
+        return
+    with server(request.param, tmp_path_factory.mktemp(request.param)) as settings:
+        yield request.param, settings
 
 
-@pytest.fixture(params=["embedded", *ENGINES])
-def place(
-    request: pytest.FixtureRequest,
-    servers: Callable[[str], dict[str, str]],
-    data: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Place:
+@pytest.fixture
+def place(engine: Engine, data: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An empty store."""
     for name in [name for name in os.environ if name.startswith("TRIALWEAVE_STORE_")]:
         monkeypatch.delenv(name)
-    if request.param != "embedded":
-        for name, value in servers(request.param).items():
-            monkeypatch.setenv(name, value)
+    name, settings = engine
+    for variable, value in settings.items():
+        monkeypatch.setenv(variable, value)
+    if name != "embedded":
         with open_writer(data) as store:
-            own = QUIRKS[request.param].system_graphs
+            own = QUIRKS[name].system_graphs
             found = store.rows("SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g")
             drops = [f"DROP SILENT GRAPH <{row['g']}>" for row in found if row["g"] not in own]
             if drops:
                 store.update(";\n".join(drops))
-    return Place(request.param, data)
+    return Place(name, data)
 
 
 def held(store: Reader | Writer) -> set[str]:
@@ -280,35 +273,28 @@ def test_what_is_no_query_is_the_askers_mistake(place: Place) -> None:
         store.query(Query("SELECT * WHERE { ?s ?p"))
 
 
-@pytest.fixture(scope="session")
+# Records of the registry come with them where they are at hand.
+SOURCES = [str(STUDIES), *map(str, sorted((SHARED / "data/ctgov/studies").glob("*.json"))[:3])]
+
+
+@pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedReader]:
-    """The bundled studies, loaded into a data directory."""
+    """The sources, loaded into a data directory."""
     data = tmp_path_factory.mktemp("embedded") / "data"
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("TRIALWEAVE_STORE_URL", raising=False)
-        assert load(data, documents([str(STUDIES)])).complete
+        assert load(data, documents(SOURCES)).complete
     with EmbeddedReader(data) as reader:
         yield reader
 
 
 def lasting(store: Reader) -> set[ox.Quad]:
-    """All quads, in the engine's own form, but for the times at which they were loaded."""
+    """All quads, in the engine's own form, but for the times at which they were loaded, and the counts with theirs."""
     output = io.BytesIO()
     store.dump(output, "application/n-quads")
     memory = ox.Store()
     memory.load(output.getvalue(), format=ox.RdfFormat.N_QUADS)
-    return {quad for quad in memory if "dateTime" not in str(quad.object)}
-
-
-def test_the_bundled_studies_are_the_same_quads_and_a_second_load_changes_nothing(
-    place: Place, embedded: EmbeddedReader
-) -> None:
-    assert load(place.data, documents([str(STUDIES)])).complete
-    with place.reader() as reader:
-        found, generation = lasting(reader), reader.generation
-    assert found == lasting(embedded)
-    again = load(place.data, documents([str(STUDIES)]))
-    assert (again.count("unchanged"), again.generation) == (2, generation)
+    return {quad for quad in memory if "dateTime" not in str(quad.object) and quad.graph_name != VOID}
 
 
 PAGE_QUERIES = {
@@ -322,27 +308,40 @@ PAGE_QUERIES = {
 }
 
 
-def test_the_service_answers_pages_queries_and_health_from_it(place: Place, embedded: EmbeddedReader) -> None:
-    assert load(place.data, documents([str(STUDIES)])).complete
+def test_a_load_makes_the_same_quads_and_the_service_answers_from_it(place: Place, embedded: EmbeddedReader) -> None:
+    first = load(place.data, documents(SOURCES))
     with place.reader() as reader:
-        for name, bound in PAGE_QUERIES.items():
-            if name in ("counts", "studies"):  # Count what the union may repeat, or sample.
-                assert len(list(reader.rows(query_text(name)))) == len(list(embedded.rows(query_text(name))))
-                continue
-            found, wanted = (_timeless(store.rows(query_text(name), bound)) for store in (reader, embedded))
-            assert found == wanted and wanted, name
+        assert first.complete and reader.generation == first.generation
+        assert lasting(reader) == lasting(embedded)
+        _pages_say_the_same(reader, embedded)
+        quads = reader.info().quads
+    again = load(place.data, documents(SOURCES))
+    assert (again.count("unchanged"), again.generation) == (first.count("loaded"), first.generation)
     app = create_app(place.settings(workers=1, answer_bytes=200_000))
     with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as client:
         state = client.get("/health").json()
-        assert state["status"] == "ready" and state["quads"] == embedded.info().quads
-        page = client.get("/study/NCT01363401", headers={"Accept": "text/html"})
-        assert page.status_code == 200 and "ALSFRS-R" in page.text
-        turtle = client.get("/study/NCT01363401.ttl")
-        assert turtle.headers["content-type"].startswith("text/turtle") and "P4M" in turtle.text
-        refused = client.get("/sparql", params={"query": "SELECT * { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }"})
-        assert (refused.status_code, client.get("/sparql", params={"query": "SELECT {"}).status_code) == (403, 400)
-        large = client.get("/sparql", params={"query": "SELECT * { ?s ?p ?o . ?x ?p ?y } LIMIT 15000"})
-        assert (large.status_code, "200,000 bytes" in large.text) == (413, True)
+        assert state["status"] == "ready" and state["quads"] == quads
+        _service_answers(client)
+
+
+def _pages_say_the_same(reader: Reader, embedded: EmbeddedReader) -> None:
+    for name, bound in PAGE_QUERIES.items():
+        if name in ("counts", "studies"):  # Count what the union may repeat, or sample.
+            assert len(list(reader.rows(query_text(name)))) == len(list(embedded.rows(query_text(name))))
+            continue
+        found, wanted = (_timeless(store.rows(query_text(name), bound)) for store in (reader, embedded))
+        assert found == wanted and wanted, name
+
+
+def _service_answers(client: TestClient) -> None:
+    page = client.get("/study/NCT01363401", headers={"Accept": "text/html"})
+    assert page.status_code == 200 and "ALSFRS-R" in page.text
+    turtle = client.get("/study/NCT01363401.ttl")
+    assert turtle.headers["content-type"].startswith("text/turtle") and "P4M" in turtle.text
+    refused = client.get("/sparql", params={"query": "SELECT * { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }"})
+    assert (refused.status_code, client.get("/sparql", params={"query": "SELECT {"}).status_code) == (403, 400)
+    large = client.get("/sparql", params={"query": "SELECT * { ?s ?p ?o . ?x ?p ?y } LIMIT 15000"})
+    assert (large.status_code, "200,000 bytes" in large.text) == (413, True)
 
 
 def _timeless(rows: Iterator[dict[str, str]]) -> list[list[tuple[str, str]]]:
@@ -358,22 +357,7 @@ def _normal(value: str) -> str:
         return value
 
 
-@needs_shared
-@pytest.mark.parametrize("place", ENGINES, indirect=True)
-def test_records_of_a_registry_are_the_same_quads(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sources = [str(path) for path in sorted((SHARED / "data/ctgov/studies").glob("*.json"))[:8]]
-    load(place.data, documents(sources))
-    with place.reader() as reader:
-        found = lasting(reader)
-    monkeypatch.delenv("TRIALWEAVE_STORE_URL")
-    load(tmp_path / "embedded", documents(sources))
-    with EmbeddedReader(tmp_path / "embedded") as reader:
-        assert len(found) > 4_000 and found == lasting(reader)
-
-
-@pytest.mark.parametrize("place", ["virtuoso"], indirect=True)
+@pytest.mark.parametrize("engine", ["virtuoso"], indirect=True, scope="module")
 @pytest.mark.parametrize(
     "text",
     [
@@ -388,7 +372,7 @@ def test_virtuosos_ways_out_of_sparql_are_refused_before_it_sees_them(place: Pla
         reader.query(Query(text))
 
 
-@pytest.mark.parametrize("place", ["virtuoso"], indirect=True)
+@pytest.mark.parametrize("engine", ["virtuoso"], indirect=True, scope="module")
 def test_virtuosos_silent_limit_on_rows_is_an_error(place: Place) -> None:
     facts = b"".join(f'<{EX}s{n}> <{EX}p> "{n}" .\n'.encode() for n in range(150))
     with place.writer() as store:

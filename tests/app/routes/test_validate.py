@@ -145,6 +145,12 @@ def test_people_paste_and_upload(client: TestClient) -> None:
         assert page.status_code == 200 and "Would be turned away" in page.text, page.text
 
 
+def test_rdf_of_other_vocabularies_is_told_to_be_beyond_the_rules(client: TestClient) -> None:
+    answer = client.post("/validate", content="<x:a> <x:b> <x:c> .", headers={"Content-Type": "text/turtle", **JSON})
+    (graph,) = answer.json()["graphs"]
+    assert graph["conforms"] and graph["remarks"] == ["it uses no term of the ontology, so there is no rule for it"]
+
+
 def test_what_was_sent_is_shown_as_text_never_as_markup(client: TestClient) -> None:
     text = SOUND.replace("p_value: 0.003", "p_value: 1.2").replace("label: Change", "label: <script>alert(1)</script>")
     page = client.post("/validate", content=text, headers={"Content-Type": "text/yaml", "Accept": "text/html"})
@@ -161,7 +167,8 @@ BOMB = b'<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]><a>&c;</a>'
         ("application/n-triples", b"<a:a> <a:b> <a:c> .\n<a:a> <a:b> .", 400, 2, "Not N-Triples"),
         ("application/ld+json", b'{\n"a":', 400, 2, "Not JSON"),
         ("application/rdf+xml", b"<a>\n</b>", 400, 2, "Not well-formed XML: mismatched tag"),
-        ("application/json", b'{\n"protocolSection": ', 400, 2, "not JSON"),
+        ("application/json", b'{\n"protocolSection": ', 400, 2, "is cut off: the JSON ends"),
+        ("application/json", b'{\n"protocolSection": ]}', 400, 2, "is not JSON"),
         ("application/xml", b"<a>\n</b>", 400, 2, "Not well-formed XML"),
         ("application/yaml", b"label: x\nnct: NCT1\n", 400, 2, "is not NCT and eight digits"),
         ("application/rdf+xml", BOMB, 400, None, "DOCTYPE"),
@@ -222,7 +229,7 @@ ENDLESS = b"".join(b'<x:s%d> <x:p> "%d" .\n' % (n, n) for n in range(400_000))
 HUNGRY = b"@prefix : <x:" + b"a" * 60_000 + b"> ." + b"\n".join(b":%d :%d :%d ." % (n, n, n) for n in range(20_000))
 DEEP = b"<x:a> <x:b> " + b"(" * 200_000
 REPORT = b"focusNode"
-TRIPLE = b"<x:a> <x:b> <x:c> ."
+TRIPLE = b"<x:a> a <https://w3id.org/trialweave/ontology#Cohort> ."
 
 
 def validators() -> list[int]:

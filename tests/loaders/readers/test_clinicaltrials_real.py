@@ -128,4 +128,5 @@ def test_each_study_of_an_api_page_is_a_record_or_one_error(path: Path) -> None:
 def test_a_cut_off_file_is_one_error(path: Path) -> None:
     data = path.read_bytes()
     (error,) = clinicaltrials.read(data[: len(data) * 2 // 3], path.name)
-    assert isinstance(error, SourceError) and "is not JSON" in str(error)
+    assert isinstance(error, SourceError) and "\n" not in str(error)
+    assert str(error).startswith(f"{path.name}:") and "is cut off" in str(error)
