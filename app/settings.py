@@ -57,7 +57,8 @@ class Settings(BaseSettings):
     )
     write: Literal["off", "keys", "open"] = Field(
         "off",
-        description="Who may write over HTTP: nobody, who has a key, or everybody (on a loopback address only).",
+        description="Who may write over HTTP: nobody, who has a key, or everybody (on a loopback address only). "
+        "Needs a store in the data directory.",
     )
     api_keys_file: Path | None = Field(
         None, description="Where keys are kept, as hashes; api-keys.json in the data directory if unset."
@@ -78,6 +79,11 @@ class Settings(BaseSettings):
     cache: Path | None = Field(
         None, description="Where fetched answers are kept; cache in the data directory if unset."
     )
+
+    @property
+    def writing(self) -> Literal["off", "keys", "open"]:
+        """Who may write over HTTP: nobody where the store is a server, as only a data directory can undo a write."""
+        return self.write if self.store_url is None else "off"
 
     @property
     def keys_path(self) -> Path:

@@ -29,11 +29,16 @@ _CONNECTIONS = 1000
 def run(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Serve until interrupted. `announce` gets one line once the port is ours; port 0 takes any free one.
 
-    Raises StoreError when the address cannot be listened on, or that of a remote store is none.
+    Raises StoreError when the address cannot be listened on, or the settings of a remote store do not fit.
     """
     open_pool(settings)  # What the settings get wrong about a remote store is said here, in one sentence.
     # The server raises the signal again when all is done. A service that was asked to stop, and did, has not failed.
     signal.signal(signal.SIGTERM, lambda *_: None)
+    if settings.write != settings.writing:
+        raise StoreError(
+            f"TRIALWEAVE_WRITE={settings.write} needs a store in the data directory; with TRIALWEAVE_STORE_URL, take "
+            "it away and send updates to that server itself."
+        )
     with _listen(host, port) as listener:
         if settings.write == "open" and not is_loopback(listener.getsockname()[0]):
             raise StoreError(

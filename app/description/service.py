@@ -46,7 +46,7 @@ def _statements(service: ox.NamedNode, settings: Settings) -> Iterator[ox.Triple
     yield ox.Triple(service, _RDF_TYPE, _sd("Service"))
     yield ox.Triple(service, _sd("endpoint"), service)
     yield ox.Triple(service, _sd("supportedLanguage"), _sd("SPARQL11Query"))
-    if settings.write != "off":
+    if settings.writing != "off":
         yield ox.Triple(service, _sd("supportedLanguage"), _sd("SPARQL11Update"))
     yield ox.Triple(service, _sd("feature"), _sd("UnionDefaultGraph"))
     yield ox.Triple(service, _sd("defaultEntailmentRegime"), ox.NamedNode("http://www.w3.org/ns/entailment/Simple"))
@@ -62,7 +62,7 @@ def _statements(service: ox.NamedNode, settings: Settings) -> Iterator[ox.Triple
 
 
 def _limits(settings: Settings) -> str:
-    writing = {"off": "are not available", "keys": "need a key", "open": "are open to this machine"}[settings.write]
+    writing = {"off": "are not available", "keys": "need a key", "open": "are open to this machine"}[settings.writing]
     return (
         f"A query has at most {settings.query_bytes:,} bytes, {settings.query_depth} levels of nesting and "
         f"{settings.query_branches} branches, runs at most {settings.query_timeout:g} seconds in at most "

@@ -24,7 +24,7 @@ class Author:
 
 def author_of(request: Request, settings: Settings) -> Author:
     """Who sent this write. Raises WritingOff, Unauthorized and Forbidden."""
-    match settings.write:
+    match settings.writing:
         case "off":
             raise WritingOff("This service takes no updates; its data is loaded with the trialweave command.")
         case "open":

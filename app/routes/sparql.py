@@ -59,7 +59,7 @@ async def options() -> Response:
 
 
 async def _read_body(request: Request, settings: Settings) -> bytes:
-    longest = settings.query_bytes if settings.write == "off" else settings.write_bytes
+    longest = settings.query_bytes if settings.writing == "off" else settings.write_bytes
     too_large = QueryTooLarge(f"The body is too large; a query has at most {settings.query_bytes:,} bytes.")
     return await read_body(request, body_limit(longest), too_large)
 

@@ -4,6 +4,7 @@ TRIALWEAVE_CRASH_ROUNDS sets how often each kind of writer is killed, TRIALWEAVE
 failure. Each round goes on in the directory that the kill before it has left.
 """
 
+import fcntl
 import math
 import multiprocessing
 import os
@@ -19,9 +20,9 @@ import pytest
 
 from app.store.embedded import EmbeddedStore
 from app.store.generations import KEEP, DataDirectory
-from tests.crash.victims import VICTIMS, Victim
+from tests.crash.victims import VICTIMS, Service, Victim
 
-ROUNDS = int(os.environ.get("TRIALWEAVE_CRASH_ROUNDS", "27"))
+ROUNDS = int(os.environ.get("TRIALWEAVE_CRASH_ROUNDS", "24"))
 LONGEST = 1.5
 """Steps after which the first writer is killed at the latest, by the time that an undisturbed one took."""
 
@@ -36,6 +37,7 @@ _PROCESSES: ForkServerContext = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
     [
         "tests.crash.victims",
+        "app.main",
         "loaders.shacl_fast",
         "loaders.pool",
         "loaders.readers.clinicaltrials",
@@ -48,7 +50,7 @@ _PROCESSES.set_forkserver_preload(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("victim", VICTIMS, ids=lambda victim: victim.name)
-def test_a_writer_killed_at_any_moment_leaves_what_it_acknowledged(victim: Victim, folder: Path) -> None:
+def test_a_writer_killed_at_any_moment_leaves_what_it_acknowledged(victim: Victim | Service, folder: Path) -> None:
     seed = int(os.environ.get("TRIALWEAVE_CRASH_SEED", random.randrange(10**9)))
     moments = random.Random(seed)
     data = folder / "data"
@@ -80,7 +82,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def _first_step(victim: Victim, data: Path) -> float:
+def _first_step(victim: Victim | Service, data: Path) -> float:
     """Let a writer make its first step, kill it, and return the seconds that the step took."""
     process, acknowledged = _started(victim, data, 1)
     began = time.monotonic()
@@ -88,20 +90,29 @@ def _first_step(victim: Victim, data: Path) -> float:
     seconds = time.monotonic() - began
     process.kill()
     process.join()
+    _wait_for_lock(data)
     return seconds
 
 
-def _killed(victim: Victim, data: Path, first: int, seconds: float) -> int:
+def _wait_for_lock(data: Path) -> None:
+    """Wait for the process that writes for a service: it ends by itself, a moment after the service was killed."""
+    if (data / "LOCK").exists():
+        with (data / "LOCK").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _killed(victim: Victim | Service, data: Path, first: int, seconds: float) -> int:
     """Kill a writer after that many seconds of work, and return the last step it acknowledged, or 0."""
     process, acknowledged = _started(victim, data, first)
     time.sleep(seconds)
     process.kill()
     process.join()
+    _wait_for_lock(data)
     assert process.exitcode == -9, "the writer failed before it was killed; its error is above"
     return _last(acknowledged)
 
 
-def _started(victim: Victim, data: Path, first: int) -> tuple[ForkServerProcess, Connection]:
+def _started(victim: Victim | Service, data: Path, first: int) -> tuple[ForkServerProcess, Connection]:
     ours, theirs = _PROCESSES.Pipe(duplex=False)
     process = _PROCESSES.Process(target=_work, args=(victim.name, data, first, theirs))
     process.start()
@@ -111,10 +122,7 @@ def _started(victim: Victim, data: Path, first: int) -> tuple[ForkServerProcess,
 
 
 def _work(name: str, data: Path, first: int, acknowledge: Connection) -> None:
-    victim = next(victim for victim in VICTIMS if victim.name == name)
-    victim.warm()
-    acknowledge.send("ready")
-    victim.run(data, first, acknowledge)
+    next(victim for victim in VICTIMS if victim.name == name).run(data, first, acknowledge)
 
 
 def _last(acknowledged: Connection) -> int:
@@ -139,7 +147,7 @@ def _check_cleaned(data: Path) -> None:
         return
     EmbeddedStore(data).close()
     names = {entry.name for entry in data.iterdir()}
-    assert names <= {"CURRENT", "FORMAT", "LOCK", "generations", "quarantine", "runs"}, names
+    assert names <= {"CURRENT", "FORMAT", "LOCK", "audit.log", "generations", "quarantine", "runs"}, names
     current = DataDirectory(data).current()
     kept = sorted(entry.name for entry in (data / "generations").iterdir())
     assert all(name[:6].isdigit() and int(name[:6]) <= current for name in kept), kept

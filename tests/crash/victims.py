@@ -4,13 +4,21 @@ Each works in steps 1, 2, 3, … that go on where the last acknowledged one ende
 that step or the one after it, whole: `published` reads which, and fails when it is part of one.
 """
 
+import os
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
+
+import httpx
 
 from app.backup import MANIFEST, back_up, restore
+from app.cli.server import run as serve
 from app.intake import load
+from app.settings import Settings
 from app.store.base import ReplaceGraph
 from app.store.embedded import EmbeddedReader, EmbeddedStore
 from app.store.union import UNNAMED
@@ -18,7 +26,7 @@ from loaders.documents import Document
 from loaders.gate import validate
 from tests.paths import STUDIES
 
-__all__ = ["VICTIMS", "Victim"]
+__all__ = ["VICTIMS", "Service", "Victim"]
 
 EX = "http://example.org/"
 GRAPHS, TRIPLES = 3, 40
@@ -41,10 +49,46 @@ class Victim:
     share: float = 1.0
 
     def run(self, data: Path, first: int, acknowledge: Connection) -> None:
-        """Make steps until killed, and send the number of each when it is done."""
+        """Get ready and say so; then make steps until killed, and send the number of each when it is done."""
+        self.warm()
+        acknowledge.send("ready")
         for number in range(first, first + 10**6):
             self.step(data, number)
             acknowledge.send(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A server that is killed while its client, which is a thread of it, sends one write after the other.
+
+    `write` sends the write of a step; `published` and `share` are those of a Victim.
+    """
+
+    name: str
+    write: Callable[[httpx.Client, int], httpx.Response]
+    published: Callable[[Path], int]
+    share: float
+
+    def run(self, data: Path, first: int, acknowledge: Connection) -> None:
+        """Serve until killed, and send the number of each write when the server has answered that it is done."""
+
+        def announce(line: str) -> None:
+            Thread(target=self._write, args=(line.split()[-1], first, acknowledge), daemon=True).start()
+
+        serve(Settings(data=data, write="open", workers=1), "127.0.0.1", 0, announce)
+
+    def _write(self, address: str, first: int, acknowledge: Connection) -> None:
+        try:
+            with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+                # Changes nothing, and is answered when the process that writes has started.
+                client.post("update", data={"update": "INSERT DATA {}"}).raise_for_status()
+                acknowledge.send("ready")
+                for number in range(first, first + 10**6):
+                    self.write(client, number).raise_for_status()
+                    acknowledge.send(number)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
 
 
 def _triples(number: int) -> bytes:
@@ -59,11 +103,24 @@ def _apply(data: Path, number: int) -> None:
         store.publish()
 
 
+def _replacing(number: int) -> str:
+    graphs = " ".join(f"GRAPH <{EX}g{name}> {{ {_triples(number).decode()} }}" for name in range(GRAPHS))
+    return f"DROP ALL ; INSERT DATA {{ {graphs} }}"
+
+
 def _update(data: Path, number: int) -> None:
     with EmbeddedStore(data) as store:
-        graphs = " ".join(f"GRAPH <{EX}g{name}> {{ {_triples(number).decode()} }}" for name in range(GRAPHS))
-        store.update(f"DROP ALL ; INSERT DATA {{ {graphs} }}")
+        store.update(_replacing(number))
         store.publish()
+
+
+def _post(client: httpx.Client, number: int) -> httpx.Response:
+    return client.post("update", data={"update": _replacing(number)})
+
+
+def _put(client: httpx.Client, number: int) -> httpx.Response:
+    headers, parameters = {"Content-Type": "application/n-triples"}, {"graph": f"{EX}g"}
+    return client.put("rdf-graphs/service", params=parameters, headers=headers, content=_triples(number))
 
 
 def _bulk(data: Path, number: int) -> None:
@@ -81,12 +138,12 @@ def _rows(data: Path, text: str) -> list[dict[str, str]]:
         return list(reader.rows(text))
 
 
-def _made_up(data: Path) -> int:
+def _made_up(data: Path, graphs: int = GRAPHS) -> int:
     """The step of a store in which every graph says the same, as often as it should."""
     rows = _rows(data, _FACTS)
     if not rows:
         return 0
-    assert len(rows) == GRAPHS * TRIPLES, f"{len(rows)} triples of {GRAPHS * TRIPLES}"
+    assert len(rows) == graphs * TRIPLES, f"{len(rows)} triples of {graphs * TRIPLES}"
     (step,) = {row["o"] for row in rows}
     (union,) = _rows(data, "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }")
     assert int(union["n"]) == TRIPLES, "the default graph is the union"
@@ -144,4 +201,6 @@ VICTIMS = (
     Victim("bulk load", _bulk, _made_up),
     Victim("load", _load, _loaded, warm=lambda: validate(b""), share=0.2),
     Victim("backup", _backup, _backed_up),
+    Service("HTTP update", _post, _made_up, share=0.4),
+    Service("HTTP PUT", _put, partial(_made_up, graphs=1), share=0.4),
 )

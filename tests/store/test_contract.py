@@ -7,9 +7,11 @@ here too: a test fails when an engine has become better than we say.
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -63,14 +65,17 @@ class Place:
         return Settings(data=self.data, **knobs)  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], dict[str, str]]]:
+    """Start an engine's server when it is first asked for, once, and return the settings that name it."""
+    with ExitStack() as running:
+        yield cache(lambda engine: running.enter_context(server(engine, tmp_path_factory.mktemp(engine))))
+
+
 @pytest.fixture(scope="module", params=["embedded", *ENGINES])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An engine and the settings that name its server, which runs for all tests of it, one engine after the other."""
-    if request.param == "embedded":
-        yield "embedded", {}
-        return
-    with server(request.param, tmp_path_factory.mktemp(request.param)) as settings:
-        yield request.param, settings
+def engine(request: pytest.FixtureRequest, servers: Callable[[str], dict[str, str]]) -> Engine:
+    """An engine and its settings. All tests of one come before those of the next, so few workers start it."""
+    return request.param, {} if request.param == "embedded" else servers(request.param)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from app.cli.server import run
 from app.errors import StoreError, StoreUnreachable
 from app.main import create_app
 from app.settings import Settings
@@ -117,6 +118,17 @@ def test_a_slow_server_is_given_up_at_the_deadline(ask: Ask, server: Server) -> 
 def test_what_the_guard_refuses_is_never_sent(ask: Ask, server: Server) -> None:
     assert ask(server.reply, "SELECT * { SERVICE <http://127.0.0.1:9/> { ?s ?p ?o } }")[0] == 403
     assert not any(b"SERVICE" in body for _, _, body in server.seen)
+
+
+def test_writes_are_turned_away_and_never_kept_where_nobody_reads(server: Server, tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", store_url=server.url, write="open")
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        answer = client.post("/update", data={"update": "INSERT DATA { <x:a> <x:b> <x:c> }"})
+        described = client.get("/sparql", headers={"Accept": "text/turtle"}).text
+    assert answer.status_code == 403 and "updates are not available" in described
+    assert not settings.data.exists()
+    with pytest.raises(StoreError, match="TRIALWEAVE_WRITE=open needs a store in the data directory"):
+        run(settings, "127.0.0.1", 0, print)
 
 
 def test_a_server_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
