@@ -77,6 +77,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     if settings.query_timeout > LONG_QUERY:
         said = f"queries may run {settings.query_timeout:g} s, so a few of them hold all workers for that long"
         yield Finding("setting", True, said)
+    if settings.write != settings.writing:
+        said = f"TRIALWEAVE_WRITE={settings.write} needs a store in the data directory, not TRIALWEAVE_STORE_URL"
+        yield Finding("setting", False, said)
     if settings.log_queries:
         yield Finding("setting", True, "the text of queries is written to the log, where others may read it")
 

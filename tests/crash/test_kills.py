@@ -22,7 +22,7 @@ from app.store.embedded import EmbeddedStore
 from app.store.generations import KEEP, DataDirectory
 from tests.crash.victims import VICTIMS, Service, Victim
 
-ROUNDS = int(os.environ.get("TRIALWEAVE_CRASH_ROUNDS", "24"))
+ROUNDS = int(os.environ.get("TRIALWEAVE_CRASH_ROUNDS", "21"))
 LONGEST = 1.5
 """Steps after which the first writer is killed at the latest, by the time that an undisturbed one took."""
 
