@@ -121,19 +121,25 @@ def load(
     progress: Callable[[Outcome], None] = lambda outcome: None,
     jobs: int = 1,
     key: str | None = None,
+    runner: str | None = None,
 ) -> Summary:
     """Load documents into a data directory and publish them as one generation, if anything changed.
 
     `progress` is told of each record when it is done; `jobs` processes prepare the records. A run that is stopped goes
-    on where it was when one with the same `key` is started, which therefore says all that names the input.
+    on where it was when one with the same `key` is started, which therefore says all that names the input. `runner` is
+    the address of a cluster that prepares them instead (`loaders.cluster`); SourceError says when it cannot.
     Raises StoreError: then nothing of the run is visible.
     """
-    from loaders.pool import taken
+    from loaders import cluster, pool
 
     summary, started = Summary(), perf_counter()
     with open_writer(data) as store, Spool(store, store.data.writer) as spool, Manifest(data, format) as manifest:
         intake = _Intake(store, spool, Quarantine(data), format, key)
-        for document, result in taken(found, intake.run, jobs, intake.index_file(jobs)):
+        if runner:
+            results = cluster.taken(found, intake.run, runner, intake.index_file())
+        else:
+            results = pool.taken(found, intake.run, jobs, intake.index_file() if jobs > 1 else None)
+        for document, result in results:
             outcomes = list(intake.take(document, result))
             manifest.add(document, (outcome.status for outcome in outcomes))
             for outcome in outcomes:
@@ -172,9 +178,9 @@ class _Intake:
         self._again: tuple[Document, Taken] | None = None
         self._read: tuple[Document, list[Record | SourceError]] | None = None
 
-    def index_file(self, jobs: int) -> Path | None:
-        """Return a file with the index of MeSH for other processes, if there are any and there is one."""
-        if jobs == 1 or self.run.index is None:
+    def index_file(self) -> Path | None:
+        """Return a file with the index of MeSH for other processes, if there is one."""
+        if self.run.index is None:
             return None
         path = self.store.data.writer / "mesh.index"
         self.run.index.save(path)

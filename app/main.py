@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
-from app.errors import StoreFailed, StoreUnreachable
+from app.errors import TrialweaveError
 from app.metrics import Metrics
 from app.pages.rendering import STATIC
 from app.query.cache import AnswerCache
@@ -100,7 +100,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     _watch(counted, pool, validators)
     counted.cache(application.state.cache)
     try:
-        with suppress(StoreUnreachable, StoreFailed):  # A remote store may come later.
+        with suppress(TrialweaveError):  # A remote store may come later, and counting may take longer than it may.
             await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
         yield
     finally:

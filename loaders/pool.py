@@ -21,7 +21,17 @@ from loaders.errors import SourceError
 from loaders.link.mesh import MeshIndex
 from loaders.pipeline import Run, Taken, Unreadable, take, take_all
 
-__all__ = ["BATCH_BYTES", "IN_FLIGHT", "IN_FLIGHT_BYTES", "taken"]
+__all__ = [
+    "BATCH_BYTES",
+    "IN_FLIGHT",
+    "IN_FLIGHT_BYTES",
+    "Batch",
+    "Found",
+    "batches_of",
+    "fatal",
+    "take_found",
+    "taken",
+]
 
 BATCH_BYTES = 256 * 1024
 """Small documents travel together until they have so many bytes: about ten studies, so that the way costs little."""
@@ -32,13 +42,13 @@ IN_FLIGHT = 64
 IN_FLIGHT_BYTES = 16 * 1024 * 1024
 """Bytes of documents in flight, if it is more than one batch. Their triples take about seven times as much."""
 
-_Found = Document | SourceError
-_Batch = list[_Found]
+Found = Document | SourceError
+"""A document, or why there is none."""
+
+Batch = list[Found]
 
 
-def taken(
-    found: Iterable[_Found], run: Run, jobs: int = 1, index: Path | None = None
-) -> Iterator[tuple[_Found, Taken]]:
+def taken(found: Iterable[Found], run: Run, jobs: int = 1, index: Path | None = None) -> Iterator[tuple[Found, Taken]]:
     """Yield each document with what became of it, in order. What was not even found is passed on as unreadable.
 
     With more than one job and more than one batch of documents, processes do the work; `index` is then the file of
@@ -46,25 +56,34 @@ def taken(
     """
     if jobs == 1:
         for one in found:
-            yield one, _take(one, run)
+            yield one, take_found(one, run)
         return
-    batches = _batches(found)
+    batches = batches_of(found)
     start = [batch for batch in (next(batches, None), next(batches, None)) if batch]
     if len(start) < 2:  # starting processes would take longer than the work
         for one in chain.from_iterable(start):
-            yield one, _take(one, run)
+            yield one, take_found(one, run)
         return
     with _Pool(jobs, run, index) as pool:
         for batch, results in pool.map(chain(start, batches)):
             yield from zip(batch, results, strict=True)
 
 
-def _take(found: _Found, run: Run) -> Taken:
+def take_found(found: Found, run: Run) -> Taken:
+    """Take one document; what was not even found is unreadable."""
     return Taken((Unreadable(tuple(str(found).split("\n"))),)) if isinstance(found, SourceError) else take(found, run)
 
 
-def _batches(found: Iterable[_Found]) -> Iterator[_Batch]:
-    batch: _Batch = []
+def fatal(found: Found) -> Taken:
+    """Say of a document that whatever process reads it comes to its end."""
+    name = found.name if isinstance(found, Document) else found.source
+    problem = "ended the process that read it, most often by needing too much memory; it was passed over"
+    return Taken((Unreadable((f"{name}: {problem}",)),))
+
+
+def batches_of(found: Iterable[Found]) -> Iterator[Batch]:
+    """Yield documents together that travel together."""
+    batch: Batch = []
     for one in found:
         batch.append(one)
         if _size(batch) >= BATCH_BYTES:
@@ -74,7 +93,7 @@ def _batches(found: Iterable[_Found]) -> Iterator[_Batch]:
         yield batch
 
 
-def _size(batch: _Batch) -> int:
+def _size(batch: Batch) -> int:
     return sum(len(one.data) if isinstance(one, Document) else 1024 for one in batch)
 
 
@@ -110,9 +129,9 @@ class _Pool:
             worker.stop()
         self._threads.shutdown()
 
-    def map(self, batches: Iterable[_Batch]) -> Iterator[tuple[_Batch, list[Taken]]]:
+    def map(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, list[Taken]]]:
         """Yield each batch with its results, in order."""
-        waiting: deque[tuple[_Batch, int, Future[list[Taken]]]] = deque()
+        waiting: deque[tuple[Batch, int, Future[list[Taken]]]] = deque()
         size = 0
         for batch in batches:
             waiting.append((batch, _size(batch), self._threads.submit(self._do, batch)))
@@ -125,7 +144,7 @@ class _Pool:
             done, _, future = waiting.popleft()
             yield done, future.result()
 
-    def _do(self, batch: _Batch) -> list[Taken]:
+    def _do(self, batch: Batch) -> list[Taken]:
         worker = self._idle.get()
         try:
             return worker.ask(batch)
@@ -137,14 +156,12 @@ class _Pool:
         finally:
             self._idle.put(worker)
 
-    def _alone(self, worker: "_Worker", one: _Found) -> Taken:
+    def _alone(self, worker: "_Worker", one: Found) -> Taken:
         """Take one document of a batch that ended the process: now it shows whether it was this one."""
         with suppress(EOFError):
             return worker.ask([one])[0]
         worker.restart()
-        name = one.name if isinstance(one, Document) else one.source
-        problem = "ended the process that read it, most often by needing too much memory; it was passed over"
-        return Taken((Unreadable((f"{name}: {problem}",)),))
+        return fatal(one)
 
 
 class _Worker:
@@ -174,14 +191,14 @@ class _Worker:
         self.start()
         self.wait_until_ready()
 
-    def ask(self, batch: _Batch) -> list[Taken]:
+    def ask(self, batch: Batch) -> list[Taken]:
         """Have documents taken. Raises EOFError when that ends the process."""
         try:
             self._pipe.send([one for one in batch if isinstance(one, Document)])
             results = iter(self._pipe.recv())
         except OSError as error:
             raise EOFError from error
-        return [next(results) if isinstance(one, Document) else _take(one, Run()) for one in batch]
+        return [next(results) if isinstance(one, Document) else take_found(one, Run()) for one in batch]
 
     def stop(self) -> None:
         """End the process."""

@@ -6,6 +6,7 @@ understood. What a command needs is imported when it runs: `query` must not wait
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -72,6 +73,9 @@ def load(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Processes that read documents; as many as cores if left out.")
     ] = None,
+    runner: Annotated[
+        str | None, typer.Option("--runner", help="A Dask cluster that reads them instead: dask://host:port.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Load documents: read, validate, store, publish. What is turned away costs nothing else."""
@@ -81,7 +85,18 @@ def load(
         raise typer.BadParameter("Missing argument: name something to load, or give a --query", param_hint="SOURCES")
     if format in VOCABULARIES:
         raise typer.Exit(0 if _load_vocabulary(sources or [], _data(data), as_json=as_json) else 1)
-    complete = _load(sources or [], _data(data), format, query or [], jobs=jobs, refresh=refresh, as_json=as_json)
+    if runner and not re.fullmatch(r"dask://[^\s/]+:\d+", runner):
+        raise typer.BadParameter(f"'{runner}' is no address like dask://host:8786", param_hint="--runner")
+    complete = _load(
+        sources or [],
+        _data(data),
+        format,
+        query or [],
+        jobs=jobs,
+        runner=runner,
+        refresh=refresh,
+        as_json=as_json,
+    )
     raise typer.Exit(0 if complete else 1)
 
 
@@ -387,6 +402,7 @@ def _load(
     queries: Sequence[str] = (),
     *,
     jobs: int | None = None,
+    runner: str | None = None,
     refresh: bool = False,
     as_json: bool = False,
 ) -> bool:
@@ -433,7 +449,7 @@ def _load(
             if format == "rdf":
                 summary = load_graphs(data, found, report)
             else:
-                summary = load_into(data, found, format, report, jobs or os.cpu_count() or 1, key)
+                summary = load_into(data, found, format, report, jobs or os.cpu_count() or 1, key, runner)
         except KeyboardInterrupt:
             talk.print("The same command goes on where this one was stopped.")
             raise

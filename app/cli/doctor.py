@@ -131,7 +131,9 @@ def _store(settings: Settings) -> Iterator[Finding]:
         return
     with open_reader(settings.data) as reader:
         info = reader.info()
-    yield Finding("data", True, f"{info.location}: generation {info.generation}, {info.quads:,} quads, {info.engine}")
+    yield Finding(
+        "data", True, f"{info.location}: generation {info.generation}, {info.quads or 0:,} quads, {info.engine}"
+    )
 
 
 def _orphans(settings: Settings) -> Iterator[Finding]:

@@ -74,11 +74,12 @@ class StoreInfo:
     """What `doctor` and `/health` say of a store.
 
     `quads` counts the published generation's named graphs, 0 when there is none: a triple in two graphs is two quads.
+    It is None while they have not been counted.
     """
 
     engine: str
     generation: int
-    quads: int
+    quads: int | None
     location: str
 
 

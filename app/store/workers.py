@@ -51,6 +51,9 @@ _START = 10.0
 _WATCH = 0.5
 """Seconds between looks at CURRENT while idle; every query looks as well."""
 
+_MOMENT = 1.0
+"""Seconds that somebody who wants to know how many quads there are waits for the count."""
+
 _SLOW = 0.5
 """Seconds after which a query counts as slow and is set aside."""
 
@@ -82,7 +85,8 @@ class WorkerPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation = 0
         self._seen: tuple[int, int] | None = None
-        self._quads: tuple[int, int] = (0, 0)
+        self._quads: tuple[int, int | None] = (0, 0)
+        self._counting: asyncio.Task[None] | None = None
         self._closed = False
 
     @property
@@ -157,11 +161,23 @@ class WorkerPool:
         return Answer(body, header["type"], header["generation"])
 
     async def info(self) -> StoreInfo:
-        """What is published. Counting takes a worker's time once a generation."""
-        if self._quads[0] != self.generation:
+        """What is published. A generation is counted once, and nobody waits long for that: it takes 1 s a million."""
+        generation = self.generation
+        if self._quads[0] != generation and (self._counting is None or self._counting.done()):
+            self._counting = self._spawn(self._count(generation))
+        if self._counting:
+            await asyncio.wait({self._counting}, timeout=_MOMENT)
+        counted, quads = self._quads
+        return StoreInfo(ENGINE, generation, quads if counted == generation else None, str(self.data.path))
+
+    async def _count(self, generation: int) -> None:
+        try:
             header, _ = await self._ask({"count": True}, HOUSE)
             self._quads = header["generation"], header["quads"]
-        return StoreInfo(ENGINE, *self._quads, str(self.data.path))
+        except DeadlineExceeded:
+            self._quads = generation, None  # Too large to be counted; it is not tried again.
+        except TrialweaveError as error:
+            _log.info("The quads were not counted: %s", error.message)
 
     async def _ask(self, request: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], bytes]:
         with self._counts.counted() as run:
@@ -350,13 +366,14 @@ class WorkerPool:
         self._idle = [worker for worker in self._idle if worker not in stale]
         await asyncio.gather(*(self._ask_worker(worker, {}, HOUSE) for worker in stale))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         if self._closed:
             work.close()
-            return
+            return None
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 @dataclass(eq=False, slots=True)
