@@ -5,7 +5,9 @@ what is written. Each (study, source) graph comes in together with its provenanc
 be read or does not pass is reported and costs nothing else. Readers see the whole run at once, at its end.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from app.manifest import Manifest
 from app.rehoming import moves, triples_of
 from app.resources import ontology_triples
 from app.store.base import Change, ReplaceGraph, ReplaceSubjects, Store
+from app.store.generations import engine_errors
 from app.store.opening import Writer, open_writer
 from app.store.quarantine import Quarantine, Rejected
 from app.store.spool import Spool
@@ -36,6 +39,7 @@ from loaders.emit import (
 from loaders.errors import SourceError
 from loaders.link.identifiers import BASE, publication_key, study_identifier
 from loaders.record import Article, Deleted, Source, Study
+from loaders.shelf import Dates, Shelf
 
 if TYPE_CHECKING:  # brings the readers, which `trialweave --help` must not wait for
     from loaders.pipeline import Item, Prepared, Ready, Taken
@@ -133,7 +137,12 @@ def load(
     from loaders import cluster, pool
 
     summary, started = Summary(), perf_counter()
-    with open_writer(data) as store, Spool(store, store.data.writer) as spool, Manifest(data, format) as manifest:
+    with (
+        _shelf_errors(),
+        open_writer(data) as store,
+        Spool(store, store.data.writer) as spool,
+        Manifest(data, format) as manifest,
+    ):
         intake = _Intake(store, spool, Quarantine(data), format, key)
         if runner:
             results = cluster.taken(found, intake.run, runner, intake.index_file())
@@ -152,6 +161,16 @@ def load(
     return summary
 
 
+@contextmanager
+def _shelf_errors() -> Iterator[None]:
+    """Say what it means that the shelf cannot be written to, which is that the disk is full."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        with engine_errors("keeping what a run remembers"):
+            raise OSError(str(error)) from error
+
+
 class _Intake:
     """One run: the store, who is in it, and which studies were touched."""
 
@@ -167,13 +186,16 @@ class _Intake:
         version = loader_version(index)
         self.journal = Journal(store, key and f"{version} {format} {key}")
         resumed = self.journal.resume()
-        self.catalogue = stored_catalogue(store)
+        shelf = Shelf(store.data.writer / "catalogue")
+        self.catalogue = stored_catalogue(store, shelf)
         self.leftovers = {row["graph"] for text in _LEFTOVERS for row in store.rows(text)}
         self.run = Run(format, version, _now(), index, self.catalogue.loaded_by(version))
         self.seconds = Seconds()
         self.touched = set(self.journal.touched)
         self.duplicates = 0
-        self._dates = {stored.graph: stored.date for stored in resumed}
+        self._dates = Dates(shelf)
+        for stored in resumed:
+            self._dates[stored.graph] = stored.date
         self._resumed = {bytes.fromhex(stored.sha256) for stored in resumed}
         self._again: tuple[Document, Taken] | None = None
         self._read: tuple[Document, list[Record | SourceError]] | None = None
@@ -220,7 +242,7 @@ class _Intake:
 
         assert isinstance(document, Document)  # what was not found has no records
         if self._again is None or self._again[0] is not document:
-            self._again = (document, take(document, replace(self.run, known=frozenset())))
+            self._again = (document, take(document, replace(self.run, known=())))
         return self._again[1]
 
     def _record(self, document: Document | SourceError, position: int) -> Study | Article:
@@ -439,9 +461,9 @@ def compare_sources(store: Store, catalogue: Catalogue, studies: Iterable[str]) 
             yield 0, ReplaceGraph(target, b"")
 
 
-def stored_catalogue(store: Store) -> Catalogue:
+def stored_catalogue(store: Store, shelf: Shelf | None = None) -> Catalogue:
     """Read from the store who is in it, accepted identities included."""
-    catalogue = Catalogue()
+    catalogue = Catalogue(shelf)
     for row in store.rows(_STORED_GRAPHS):
         key = row["study"].rpartition("/")[2]
         stored = StoredGraph(key, row.get("document", ""), row["sha256"], row["version"])

@@ -32,9 +32,11 @@ def main() -> None:
         few, many = Path(scratch) / "few.xml.gz", Path(scratch) / "many.xml.gz"
         _write(folder, articles // 10, few)
         _write(folder, articles, many)
-        once = measure(few, 2)
-        all_of_them = measure(many, 2)
-    print(f"10 times the work takes {all_of_them / once:.1f} times as long; {articles / all_of_them:,.0f} articles/s")
+        clock, cpu = measure(few, 2)
+        clock_many, cpu_many = measure(many, 2)
+    took = f"{clock_many / clock:.1f} times as long and {cpu_many / cpu:.1f} times the processor time"
+    each = f"{articles / clock_many:,.0f} articles/s, {cpu_many / articles * 1000:.1f} ms of processor time each"
+    print(f"10 times the work takes {took}; {each}")
 
 
 def _write(folder: Path, number: int, target: Path) -> None:

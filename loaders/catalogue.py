@@ -8,22 +8,19 @@ Two studies with different NCT ids are never merged, even when one article repor
 study goes under the key of its publication, and makes no study known.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
+from loaders.digests import Digests
 from loaders.emit import GRAPH_NAMES, Identity, graph_iri
 from loaders.link.identifiers import publication_key, segment, study_key
 from loaders.record import Article, Study
+from loaders.shelf import Several, Shelf
 
 __all__ = ["Catalogue", "Identification", "Identifiers", "StoredGraph", "document_key"]
 
 Identifier = tuple[str, str]
 """A kind of identifier and its value: ("nct", "NCT01363401"), ("pmid", "30048006"), ("doi", "10.1002/ana.25302")."""
-
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,48 +70,81 @@ class Identification:
     publication_aliases: Mapping[str, str]
 
 
-class _Several(Generic[K, V]):
-    """The few values of each key. Nearly all keys have one: a set for each would take four times the memory."""
-
-    def __init__(self) -> None:
-        self._values: dict[K, tuple[V, ...]] = {}
-
-    def of(self, key: K) -> tuple[V, ...]:
-        return self._values.get(key, ())
-
-    def add(self, key: K, value: V) -> None:
-        values = self.of(key)
-        if value not in values:
-            self._values[key] = (*values, value)
-
-    def discard(self, key: K, value: V) -> None:
-        rest = tuple(other for other in self.of(key) if other != value)
-        if rest:
-            self._values[key] = rest
-        else:
-            self._values.pop(key, None)
-
-
 class _Names:
     """Which identifiers lead to which keys, and back."""
 
-    def __init__(self) -> None:
-        self.keys = _Several[Identifier, str]()
-        self.identifiers = _Several[str, Identifier]()
+    def __init__(self, shelf: Shelf, name: str) -> None:
+        self._keys = Several(shelf, f"{name}_keys")
+        self._identifiers = Several(shelf, f"{name}_identifiers")
+
+    def keys(self, identifier: Identifier) -> list[str]:
+        return self._keys.of(" ".join(identifier))
+
+    def identifiers(self, key: str) -> list[Identifier]:
+        return [_identifier(text) for text in self._identifiers.of(key)]
 
     def add(self, key: str, identifiers: Iterable[Identifier]) -> None:
         for identifier in identifiers:
-            self.keys.add(identifier, key)
-            self.identifiers.add(key, identifier)
+            self._keys.add(" ".join(identifier), key)
+            self._identifiers.add(key, " ".join(identifier))
 
     def matches(self, identifiers: Iterable[Identifier]) -> set[str]:
-        return {key for identifier in identifiers for key in self.keys.of(identifier)}
+        return {key for identifier in identifiers for key in self.keys(identifier)}
 
     def merge(self, old: str, new: str) -> None:
-        for identifier in self.identifiers.of(old):
-            self.identifiers.discard(old, identifier)
-            self.keys.discard(identifier, old)
+        for identifier in self.identifiers(old):
+            self._identifiers.discard(old, " ".join(identifier))
+            self._keys.discard(" ".join(identifier), old)
             self.add(new, [identifier])
+
+
+class _Graphs(Mapping[str, StoredGraph]):
+    """The assertion graphs that are stored, and which of them hold what."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        shelf.run(
+            "CREATE TABLE graphs "
+            "(graph TEXT PRIMARY KEY, kind TEXT, study TEXT, document TEXT, sha256 TEXT, loader TEXT) WITHOUT ROWID"
+        )
+        for columns in ("study", "document, kind", "loader, sha256"):
+            shelf.run(f"CREATE INDEX by_{columns.partition(',')[0]} ON graphs ({columns})")
+
+    def __getitem__(self, graph: str) -> StoredGraph:
+        rows = self._shelf.run("SELECT study, document, sha256, loader FROM graphs WHERE graph = ?", graph)
+        if not rows:
+            raise KeyError(graph)
+        study, document, sha256, loader = rows[0]
+        return StoredGraph(study, document, sha256, loader)
+
+    def __iter__(self) -> Iterator[str]:
+        return (graph for (graph,) in self._shelf.stream("SELECT graph FROM graphs"))
+
+    def __len__(self) -> int:
+        return int(self._shelf.run("SELECT COUNT(*) FROM graphs")[0][0])
+
+    def put(self, graph: str, stored: StoredGraph) -> None:
+        kind = _kind(graph) if stored.document else ""
+        values = (graph, kind, stored.study, stored.document, stored.sha256, stored.loader_version)
+        self._shelf.run("INSERT OR REPLACE INTO graphs VALUES (?, ?, ?, ?, ?, ?)", *values)
+
+    def drop(self, graph: str) -> None:
+        self._shelf.run("DELETE FROM graphs WHERE graph = ?", graph)
+
+    def about(self, study: str) -> list[str]:
+        return [graph for (graph,) in self._shelf.run("SELECT graph FROM graphs WHERE study = ? ORDER BY graph", study)]
+
+    def of(self, kind: str, document: str) -> list[str]:
+        query = "SELECT graph FROM graphs WHERE document = ? AND kind = ? ORDER BY graph"
+        return [graph for (graph,) in self._shelf.run(query, document, kind)]
+
+    def has(self, sha256: str, loader: str) -> bool:
+        query = "SELECT 1 FROM graphs WHERE loader = ? AND sha256 = ? LIMIT 1"
+        return bool(self._shelf.run(query, loader, sha256))
+
+    def digests(self, loader: str) -> Iterator[bytes]:
+        query = "SELECT DISTINCT sha256 FROM graphs WHERE loader = ? ORDER BY sha256"
+        return (bytes.fromhex(digest) for (digest,) in self._shelf.stream(query, loader))
 
 
 def document_key(record: Study | Article) -> str:
@@ -133,37 +163,31 @@ def document_key(record: Study | Article) -> str:
 
 
 class Catalogue:
-    """The keys of all stored studies, publications and assertion graphs."""
+    """The keys of all stored studies, publications and assertion graphs, on a shelf."""
 
-    def __init__(self) -> None:
-        self.graphs: dict[str, StoredGraph] = {}
-        self._studies = _Names()
-        self._publications = _Names()
-        self._loaded: set[tuple[str, str]] = set()
-        self._documents = _Several[tuple[str, str], str]()
-        self._about = _Several[str, str]()
+    def __init__(self, shelf: Shelf | None = None) -> None:
+        """Begin with nothing. Without a shelf, it has one of its own."""
+        shelf = shelf or Shelf()
+        self._graphs = _Graphs(shelf)
+        self._studies = _Names(shelf, "studies")
+        self._publications = _Names(shelf, "publications")
+
+    @property
+    def graphs(self) -> Mapping[str, StoredGraph]:
+        """The assertion graphs by their IRIs."""
+        return self._graphs
 
     def add_graph(self, graph: str, stored: StoredGraph) -> None:
         """Note that an assertion graph is stored, in place of an earlier version of it."""
-        if earlier := self.graphs.get(graph):
-            self._loaded.discard((earlier.sha256, earlier.loader_version))
-            self._about.discard(earlier.study, graph)
-        self.graphs[graph] = stored
-        self._about.add(stored.study, graph)
-        self._loaded.add((stored.sha256, stored.loader_version))
-        if stored.document:
-            self._documents.add((_kind(graph), stored.document), graph)
+        self._graphs.put(graph, stored)
 
     def drop_graph(self, graph: str) -> None:
         """Note that an assertion graph is not stored any more."""
-        stored = self.graphs.pop(graph)
-        self._loaded.discard((stored.sha256, stored.loader_version))
-        self._about.discard(stored.study, graph)
-        self._documents.discard((_kind(graph), stored.document), graph)
+        self._graphs.drop(graph)
 
     def graphs_from(self, kind: str, document: str) -> list[str]:
         """Return the IRIs of the graphs that hold what a document says: more than one while it changes its study."""
-        return sorted(self._documents.of((kind, document)))
+        return self._graphs.of(kind, document)
 
     def add_study(self, key: str, identifiers: Iterable[Identifier]) -> None:
         """Note that a study with these identifiers is stored under this key."""
@@ -175,15 +199,15 @@ class Catalogue:
 
     def graphs_of(self, study: str) -> list[str]:
         """Return the IRIs of the assertion graphs about a study, sorted."""
-        return sorted(self._about.of(study))
+        return self._graphs.about(study)
 
     def has(self, sha256: str, loader_version: str) -> bool:
         """Say whether a document with these bytes was loaded by this version of the loaders."""
-        return (sha256, loader_version) in self._loaded
+        return self._graphs.has(sha256, loader_version)
 
-    def loaded_by(self, loader_version: str) -> frozenset[bytes]:
+    def loaded_by(self, loader_version: str) -> Digests:
         """Return the SHA-256 digests of all documents that this version of the loaders has loaded."""
-        return frozenset(bytes.fromhex(sha256) for sha256, version in self._loaded if version == loader_version)
+        return Digests.of_sorted(self._graphs.digests(loader_version))
 
     def identify(self, record: Study | Article | Identifiers) -> Identification:
         """Return the key a record goes under, and what has to move there. The catalogue itself does not change.
@@ -207,7 +231,7 @@ class Catalogue:
         self, study: Identifiers, moved: Mapping[str, str], aliases: Mapping[str, str]
     ) -> Identification:
         matches = self._study_matches(study)
-        known = set(_study_identifiers(study)).union(*(self._studies.identifiers.of(key) for key in matches))
+        known = set(_study_identifiers(study)).union(*(self._studies.identifiers(key) for key in matches))
         key = study_key(*(_best(known, kind) for kind in ("nct", "pmid", "doi")))
         if key is None:
             raise ValueError("the study has no NCT id, no PubMed id and no DOI, so it cannot be given an IRI")
@@ -260,14 +284,14 @@ class Catalogue:
         aliases: dict[str, str | None] = {}
         for identifier in _study_identifiers(study):
             alias = study_key(**{"nct": None, "pmid": None, "doi": None, **dict([identifier])})
-            others = set(self._studies.keys.of(identifier)) - {key} - set(moved)
+            others = set(self._studies.keys(identifier)) - {key} - set(moved)
             if alias and alias != key:
                 aliases[alias] = None if others else key
         return aliases
 
     def _study_matches(self, study: Identifiers) -> set[str]:
         matches = self._studies.matches(_study_identifiers(study))
-        registered = {key: _best(self._studies.identifiers.of(key), "nct") for key in matches}
+        registered = {key: _best(self._studies.identifiers(key), "nct") for key in matches}
         if study.nct:
             return {key for key, nct in registered.items() if nct in {None, study.nct}}
         # An article that several registered studies share does not say which of them a page about it means.
@@ -283,11 +307,16 @@ class Catalogue:
             return
         matches = self._publications.matches(_publication_identifiers(pmid, doi))
         known = set(_publication_identifiers(pmid, doi))
-        known = known.union(*(self._publications.identifiers.of(match) for match in matches))
+        known = known.union(*(self._publications.identifiers(match) for match in matches))
         key = publication_key(_best(known, "pmid"), _best(known, "doi")) or own
         moved.update({match: key for match in matches if match != key})
         given = publication_key(None, doi)
         aliases.update({alias: key for alias in (own, given) if alias and alias != key})
+
+
+def _identifier(text: str) -> Identifier:
+    kind, _, value = text.partition(" ")
+    return kind, value
 
 
 def _kind(graph: str) -> str:

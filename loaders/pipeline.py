@@ -7,7 +7,7 @@ any order (`loaders.pool`). Who knows what is stored already decides where a rec
 has the few that belong elsewhere prepared again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -15,6 +15,7 @@ from time import perf_counter
 
 from loaders import gate, readers
 from loaders.catalogue import Catalogue, Identifiers, document_key
+from loaders.digests import Digests
 from loaders.documents import Document
 from loaders.emit import Emission, Identity, emit, emit_article, emit_provenance
 from loaders.errors import SourceError
@@ -72,7 +73,7 @@ class Run:
     version: str = LOADER_VERSION
     loaded_at: str | None = None
     index: MeshIndex | None = None
-    known: frozenset[bytes] = frozenset()
+    known: Container[bytes] = Digests()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import pyoxigraph as ox
 from loaders.shacl_query import Query
 from loaders.terms import PREFIXES, XSD
 
-__all__ = ["TYPE", "Graph", "Memo", "Rule", "Truth", "Unknown", "rules"]
+__all__ = ["TYPE", "Graph", "Memo", "Rule", "Test", "Truth", "Unknown", "rules"]
 
 Truth = bool | None
 """Whether something holds; None where a full engine must say."""
@@ -31,6 +31,8 @@ TYPE = f"<{PREFIXES['rdf']}type>".encode()
 _SH = "http://www.w3.org/ns/shacl#"
 _RDF = PREFIXES["rdf"]
 _MEMORY = 50_000
+_LONG = 200
+"""Bytes of a term that is not remembered: texts do not come twice."""
 
 
 class Unknown(Exception):
@@ -50,7 +52,9 @@ class Graph(Protocol):
         """Return whether a node is stated to be of a class."""
 
 
-_Test = Callable[[Graph, bytes], Truth]
+Test = Callable[[Graph, bytes], Truth]
+"""Decides something of a node."""
+
 _Path = Callable[[Graph, bytes], Sequence[bytes | None]]
 _Statements = dict[Any, dict[str, list[Any]]]
 
@@ -66,7 +70,9 @@ class Memo(dict[bytes, bool]):
         """Test a term that is new."""
         if len(self) > _MEMORY:
             self.clear()
-        self[term] = passed = self._test(term)
+        passed = self._test(term)
+        if len(term) < _LONG:
+            self[term] = passed
         return passed
 
 
@@ -75,8 +81,8 @@ class Rule:
     """One shape at the targets of one shape: a targeted shape itself, or one of its property shapes.
 
     `predicates` are those of a path that is one property or a choice of properties, else none. `counts` says whether
-    the number of values is right, `each` tests a value by itself, `kind` is the class each value must have: where
-    these three are not all there is to the rule, `simple` is False and only `test` decides.
+    the number of values is right, `each` tests a value by itself, `kind` is the class each value must have. Where
+    these three are not all there is to the rule, `simple` is False and `beyond` decides the rest; `test` decides all.
     """
 
     shapes: bytes
@@ -85,10 +91,11 @@ class Rule:
     properties: tuple[bytes, ...]
     predicates: tuple[bytes, ...]
     simple: bool
-    counts: _Test
+    counts: Test
     each: Memo
     kind: bytes | None
-    test: _Test
+    beyond: Test
+    test: Test
     queries: tuple[Query, ...] = ()
     understood: bool = True
 
@@ -149,6 +156,7 @@ class _Reader:
             counts=constraints.counts,
             each=Memo(constraints.each),
             kind=constraints.kind,
+            beyond=constraints.beyond,
             test=_holds if off else constraints.test,
             queries=() if off else constraints.queries,
             understood=understood and constraints.understood,
@@ -217,7 +225,7 @@ class _Constraints:
         self.queries: tuple[Query, ...] = ()
         self.kind: bytes | None = None
         self._counts: list[Callable[[Sequence[bytes | None]], Truth]] = []
-        self._local: list[_Test] = []
+        self._local: list[Test] = []
         self._other: list[Callable[[Graph, bytes, Sequence[bytes | None]], Truth]] = []
         path = said.get(_SH + "path")
         self._path: _Path | None = reader.path(path[0]) if path else None
@@ -235,6 +243,11 @@ class _Constraints:
     def each(self, term: bytes) -> bool:
         """Say whether a value surely passes all tests that depend on it alone."""
         return all(test(_NOTHING, term) is True for test in self._local)
+
+    def beyond(self, graph: Graph, node: bytes) -> Truth:
+        """Decide what is neither a number of values nor about each value by itself, for a path that is understood."""
+        values = self._values(graph, node)
+        return all_of([other(graph, node, values) for other in self._other])
 
     def test(self, graph: Graph, node: bytes) -> Truth:
         """Decide everything but the queries."""
@@ -287,7 +300,7 @@ class _Constraints:
             self.understood = False
             return
         off = [_true(self.reader.of[member].get(_SH + "deactivated", ())) for member in members]
-        tests: list[_Test] = [_holds if skip else part.test for part, skip in zip(parts, off, strict=True)]
+        tests: list[Test] = [_holds if skip else part.test for part, skip in zip(parts, off, strict=True)]
         decide = _LOGIC[name](tests)
         if all(part.is_local for part in parts):
             self._local.append(decide)
@@ -328,7 +341,7 @@ def all_of(truths: Iterable[Truth]) -> Truth:
     return result
 
 
-def _any_of(tests: list[_Test]) -> _Test:
+def _any_of(tests: list[Test]) -> Test:
     def decide(graph: Graph, node: bytes) -> Truth:
         truths = [test(graph, node) for test in tests]
         return True if True in truths else None if None in truths else False
@@ -336,11 +349,11 @@ def _any_of(tests: list[_Test]) -> _Test:
     return decide
 
 
-def _every_of(tests: list[_Test]) -> _Test:
+def _every_of(tests: list[Test]) -> Test:
     return lambda graph, node: all_of(test(graph, node) for test in tests)
 
 
-def _none_of(tests: list[_Test]) -> _Test:
+def _none_of(tests: list[Test]) -> Test:
     decide = _any_of(tests)
 
     def negated(graph: Graph, node: bytes) -> Truth:
@@ -423,7 +436,7 @@ def _same(one: bytes, other: bytes) -> Truth:
     return None if one.startswith(b'"') and other.startswith(b'"') else False
 
 
-def _datatype(value: Any) -> _Test:
+def _datatype(value: Any) -> Test:
     form = _FORMS.get(value.value.removeprefix(XSD))
     suffix = f'"^^{value}'.encode()
     lexical = re.compile(form) if form and value.value.startswith(XSD) else None
@@ -450,7 +463,7 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def _in(values: list[Any]) -> _Test:
+def _in(values: list[Any]) -> Test:
     terms = frozenset(_terms(values))
 
     def test(_: Graph, term: bytes) -> Truth:
@@ -459,19 +472,19 @@ def _in(values: list[Any]) -> _Test:
     return test
 
 
-def _pattern(value: Any) -> _Test:
+def _pattern(value: Any) -> Test:
     # "$" is the end of the text in XPath and Rust; in Python it is also before a line end there.
     pattern = re.compile(re.sub(r"(?<!\\)\$(?![^\[]*\])", r"\\Z", value.value))
     return lambda _, term: True if pattern.search(_text(term)) else None
 
 
-def _max_length(value: Any) -> _Test:
+def _max_length(value: Any) -> Test:
     most = int(value.value)
     # No character takes less than one byte, so most texts need not be decoded.
     return lambda _, term: True if len(term) <= most or len(_text(term)) <= most else None
 
 
-def _node_kind(value: Any) -> _Test:
+def _node_kind(value: Any) -> Test:
     kind = value.value.removeprefix(_SH)
 
     def test(_: Graph, term: bytes) -> Truth:
@@ -481,8 +494,8 @@ def _node_kind(value: Any) -> _Test:
     return test
 
 
-def _bound(holds: Callable[[Decimal, Decimal], bool]) -> Callable[[Any], _Test]:
-    def component(value: Any) -> _Test:
+def _bound(holds: Callable[[Decimal, Decimal], bool]) -> Callable[[Any], Test]:
+    def component(value: Any) -> Test:
         limit = _number(_term(value))
 
         def test(_: Graph, term: bytes) -> Truth:
@@ -494,7 +507,7 @@ def _bound(holds: Callable[[Decimal, Decimal], bool]) -> Callable[[Any], _Test]:
     return component
 
 
-_LOCAL: dict[str, Callable[[Any], _Test]] = {
+_LOCAL: dict[str, Callable[[Any], Test]] = {
     "datatype": _datatype,
     "in": _in,
     "pattern": _pattern,

@@ -16,7 +16,7 @@ from functools import lru_cache
 import pyoxigraph as ox
 
 from loaders.shacl_query import Query
-from loaders.shacl_rules import TYPE, Memo, Rule, Truth, Unknown, rules
+from loaders.shacl_rules import TYPE, Memo, Rule, Test, Truth, Unknown, rules
 
 __all__ = ["Screen", "screen"]
 
@@ -31,9 +31,12 @@ _IRI = rb"<https?://[A-Za-z0-9.\-]++(?:[/?]" + _REST + rb")?+(?:\#" + _REST + rb
 _CHARACTERS = rb'[^"\\\x00-\x1f\x7f]*+'
 _ESCAPED = rb'\\(?:[tnrbf"\\]|u(?:[0-9A-Ca-cE-Fe-f][0-9A-Fa-f]|[Dd][0-7])[0-9A-Fa-f]{2})'
 _LITERAL = rb'"' + _CHARACTERS + rb"(?:" + _ESCAPED + _CHARACTERS + rb')*+"(?:\^\^' + _IRI + rb"|@[a-z]{2})?+"
-_LINE = re.compile(rb"^(" + _IRI + rb") (" + _IRI + rb") (" + _IRI + rb"|" + _LITERAL + rb") \.\n", re.MULTILINE)
+_END = b" .\n"
+_is_iri = re.compile(_IRI).fullmatch
+_is_term = re.compile(_IRI + rb"|" + _LITERAL).fullmatch
 
-_Line = tuple[bytes, bytes, bytes]
+_Line = list[bytes]
+"""Subject, predicate and object."""
 
 
 class Screen:
@@ -46,6 +49,7 @@ class Screen:
         self._by_name = [rule for rule in self._rules if rule.nodes]
         self._not_understood = {rule for rule in self._rules if not rule.understood}
         self._plans: dict[tuple[frozenset[bytes], frozenset[bytes]], _Plan] = {}
+        self._predicates: set[bytes] = set()
         self._by_class: dict[bytes, list[Rule]] = defaultdict(list)
         self._by_property: dict[bytes, list[Rule]] = defaultdict(list)
         for rule in self._rules:
@@ -59,13 +63,31 @@ class Screen:
 
         Data that are not plain enough to tell are one part with all shapes.
         """
-        lines = _LINE.findall(triples)
-        if len(lines) != triples.count(b"\n") or not triples.endswith(b"\n") or not _is_utf8(triples):
+        lines = self._lines(triples)
+        if lines is None:
             return [(self._shapes, triples)]
         suspects = self._suspects(_Data(lines))
         if suspects is None:
             return [(self._shapes, triples)]
         return [(rule.shapes, _lines_with(rule.sees, lines)) for rule in suspects]
+
+    def _lines(self, triples: bytes) -> list[_Line] | None:
+        """Return the statements, or None where one of them is not plain. Each term is looked at once a graph."""
+        if not triples.endswith(_END) or not _is_utf8(triples):
+            return None
+        # What splits a line elsewhere than between its terms, a raw line end in a text say, leaves no plain terms.
+        lines = [line.split(b" ", 2) for line in triples.removesuffix(_END).split(_END)]
+        try:
+            subjects = {subject for subject, _, _ in lines}
+            predicates = {predicate for _, predicate, _ in lines} - self._predicates
+            objects = {value for _, _, value in lines} - subjects
+        except ValueError:  # fewer than three terms
+            return None
+        if not (all(map(_is_iri, subjects)) and all(map(_is_iri, predicates)) and all(map(_is_term, objects))):
+            return None
+        if len(self._predicates) < _PLANS:
+            self._predicates |= predicates
+        return lines
 
     def _suspects(self, data: "_Data") -> list[Rule] | None:
         """Return the rules that may not hold; None where classes have subclasses, which plans know nothing of."""
@@ -85,8 +107,8 @@ class Screen:
         return [rule for rule in self._rules if rule in found]
 
     def _plan(self, said: Sequence[_Line]) -> "_Plan":
-        # "a": an IRI can be a class here and a property there.
-        marks = [b"a" + value if predicate == TYPE else predicate for _, predicate, value in said]
+        # An IRI can be a class here and a property there.
+        marks = [_AS_CLASS[value] if predicate == TYPE else predicate for _, predicate, value in said]
         distinct = frozenset(marks)
         key = (distinct, _NONE if len(distinct) == len(marks) else frozenset(_repeated(marks)))
         plan = self._plans.get(key)
@@ -124,7 +146,8 @@ class Screen:
             return
         store = ox.Store()
         names = frozenset[bytes]().union(*(query.names for _, query in asked))
-        store.load(_lines_with(names, data.lines), format=ox.RdfFormat.N_TRIPLES)
+        # Lenient: the terms were looked at already, and that would take a third of the time.
+        store.load(_lines_with(names, data.lines), format=ox.RdfFormat.N_TRIPLES, lenient=True)
         for rule, query in asked:
             if not query.is_anchored or query.has_solution(store):
                 yield rule
@@ -132,7 +155,7 @@ class Screen:
 
 def _lines_with(predicates: frozenset[bytes], lines: Iterable[_Line]) -> bytes:
     """Return the lines that state one of these properties, as N-Triples."""
-    return b"".join([b"%b %b %b .\n" % line for line in lines if line[1] in predicates])
+    return b"".join([b"%b %b %b .\n" % (*line,) for line in lines if line[1] in predicates])
 
 
 @dataclass(eq=False)
@@ -201,7 +224,7 @@ class _Plan:
     failing: list[Rule] = field(default_factory=list)
     each: dict[bytes, list[tuple[Memo, Rule]]] = field(default_factory=lambda: defaultdict(list))
     kinds: dict[bytes, list[tuple[bytes, Rule]]] = field(default_factory=lambda: defaultdict(list))
-    others: list[Rule] = field(default_factory=list)
+    others: list[tuple[Test, Rule]] = field(default_factory=list)
     queried: list[Rule] = field(default_factory=list)
 
     @classmethod
@@ -217,13 +240,15 @@ class _Plan:
         return plan
 
     def _add(self, rule: Rule, node: "_Abstract") -> None:
-        if not (rule.simple and rule.predicates and rule.counts(node, _SELF) is True):
-            self.others.append(rule)
+        if not (rule.predicates and rule.counts(node, _SELF) is True):
+            self.others.append((rule.test, rule))
             return
         for predicate in self.properties.intersection(rule.predicates):
             self.each[predicate].append((rule.each, rule))
             if rule.kind:
                 self.kinds[predicate].append((rule.kind, rule))
+        if not rule.simple:
+            self.others.append((rule.beyond, rule))
 
     def _may_answer(self, query: Query) -> bool:
         if not all(not choice.isdisjoint(self.properties) for choice in query.of_focus):
@@ -234,19 +259,16 @@ class _Plan:
     def suspects(self, nodes: "Sequence[tuple[bytes, Sequence[_Line]]]", data: _Data, known: set[Rule]) -> set[Rule]:
         """Return the rules that may not hold of some of these nodes."""
         found: set[Rule] = set()
-        each, kinds = self.each, self.kinds
+        stated: dict[bytes, set[bytes]] = {predicate: set() for predicate in self.each}
         for _, said in nodes:
             for _, predicate, value in said:
-                if predicate in each:
-                    for memo, rule in each[predicate]:
-                        if not memo[value]:
-                            found.add(rule)
-                    if predicate in kinds:
-                        for kind, rule in kinds[predicate]:
-                            if value not in data.members[kind]:
-                                found.add(rule)
-        for rule in self.others:
-            if rule not in known and any(rule.test(data, node) is not True for node, _ in nodes):
+                if predicate in stated:
+                    stated[predicate].add(value)
+        for predicate, values in stated.items():
+            found.update(rule for memo, rule in self.each[predicate] if not all(map(memo.__getitem__, values)))
+            found.update(rule for kind, rule in self.kinds.get(predicate, ()) if not values <= data.members[kind])
+        for test, rule in self.others:
+            if rule not in known and any(test(data, node) is not True for node, _ in nodes):
                 found.add(rule)
         return found
 
@@ -278,12 +300,27 @@ class _Abstract:
         return kind in self._said[TYPE] if node == _SELF else None
 
 
+class _Marks(dict[bytes, bytes]):
+    """Classes, each marked as one."""
+
+    def __missing__(self, kind: bytes) -> bytes:
+        if len(self) > _PLANS:
+            self.clear()
+        self[kind] = mark = b"a" + kind
+        return mark
+
+
+_AS_CLASS = _Marks()
+
+
 def _repeated(marks: Iterable[bytes]) -> set[bytes]:
     seen: set[bytes] = set()
     return {mark for mark in marks if mark in seen or seen.add(mark)}  # type: ignore[func-returns-value]
 
 
 def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
     try:
         data.decode()
     except UnicodeDecodeError:
