@@ -10,8 +10,9 @@ import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import PureWindowsPath
 from stat import S_ISLNK
 from typing import IO, Any
@@ -34,6 +35,7 @@ FREE_BYTES = 16 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _MAGIC_BYTES = 4
+_MOST_ALIKE = 3  # entries of one archive whose like problem is told of one by one
 _ENCRYPTED = 0x1
 # What the standard library raises on bytes that are no archive, or no longer one.
 _BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, BadZipFile, NotImplementedError, struct.error, ValueError)
@@ -129,14 +131,38 @@ def _zip(name: str, stream: IO[bytes], first: bytes) -> Found:
         allowance = _Allowance(packed=stream.seek(0, io.SEEK_END))
         try:
             with ZipFile(stream) as archive:
-                for entry in archive.infolist():
-                    # Not is_dir(): it fails on an entry whose name is empty or starts with a NUL byte.
-                    if not entry.filename.endswith("/") and not _hidden(entry.filename):
-                        yield from _entry(f"{name}/{entry.filename}", archive, entry, allowance)
+                # Not is_dir(): it fails on an entry whose name is empty or starts with a NUL byte.
+                entries = [
+                    entry
+                    for entry in archive.infolist()
+                    if not entry.filename.endswith("/") and not _hidden(entry.filename)
+                ]
+                # What the directory says may be a lie, but a bomb that admits to it need not be opened.
+                replace(allowance).spend(sum(entry.file_size for entry in entries))
+                yield from _capped(name, _entries(name, archive, entries, allowance))
         except _TooMuchError as error:
             yield SourceError(name, str(error))
         except _BROKEN as error:
             yield SourceError(name, _broken("zip", error))
+
+
+def _entries(name: str, archive: ZipFile, entries: Iterable[ZipInfo], allowance: _Allowance) -> Found:
+    for entry in entries:
+        yield from _entry(f"{name}/{entry.filename}", archive, entry, allowance)
+
+
+def _capped(name: str, found: Found) -> Found:
+    """Yield what was found; of problems that come again and again, the first few and how many more there were."""
+    times: Counter[str] = Counter()
+    for item in found:
+        if isinstance(item, SourceError):
+            times[item.problem] += 1
+            if times[item.problem] > _MOST_ALIKE:
+                continue
+        yield item
+    for problem, count in times.items():
+        if (more := count - _MOST_ALIKE) > 0:
+            yield SourceError(name, f"{more:,} more of its entries: {problem}")
 
 
 def _entry(name: str, archive: ZipFile, entry: ZipInfo, allowance: _Allowance) -> Found:

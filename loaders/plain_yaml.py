@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from loaders.errors import SourceError
+from loaders.readers.characters import replaced
 
 __all__ = ["Location", "parse"]
 
@@ -87,4 +88,9 @@ def _plain(node: yaml.Node, at: Location, name: str, lines: dict[Location, int])
             lines[(*at, key.value)] = line
             mapping[key.value] = _plain(item, (*at, key.value), name, lines)
         return mapping
-    return None if node.tag == "tag:yaml.org,2002:null" else node.value
+    if node.tag == "tag:yaml.org,2002:null":
+        return None
+    if replaced(node.value)[1]:
+        problem = "has an escaped control character, which no query result in XML can hold; remove it"
+        raise SourceError(name, problem, line=node.start_mark.line + 1)
+    return node.value

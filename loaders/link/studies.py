@@ -36,7 +36,9 @@ _HIGHEST = Decimal("0.95")  # A rule is never as sure as an identifier.
 _MOST_TARGETS = 3  # What looks like more registered studies than this looks like none of them.
 _NEAR_BEST = Decimal("0.15")
 _MOST_WITH_KEY = 200  # What more studies share than this is not rare.
-_PLACEBOS = frozenset({"D010919"})  # What every controlled trial gives tells none from another.
+# What every controlled trial gives tells none from another.
+_PLACEBOS = frozenset({"D010919"})
+_PLACEBO_WORDS = frozenset({"dummy", "placebo", "sham", "vehicle"})
 _SMALLEST_TELLING = 5  # So small an enrolment is shared by chance.
 _COMMON_TEXT = """
     after among an as at between both by clinical comparison controlled double effect effectiveness efficacy
@@ -276,13 +278,18 @@ def _overlap(one: set[str], other: set[str]) -> tuple[float, int]:
 
 
 def _same_intervention(ones: Iterable[str], others: Iterable[str]) -> tuple[str, str] | None:
-    """Return two names of which one has all the words of the other; a single common word is no name."""
-    for one in sorted(ones):
-        for other in sorted(others):
+    """Return two names of which one has all the words of the other; common words are no name, and placebos no match."""
+    treatments = sorted(each for each in others if not _is_placebo(each))
+    for one in sorted(each for each in ones if not _is_placebo(each)):
+        for other in treatments:
             shorter, longer = sorted((set(_content(one)), set(_content(other))), key=len)
             if shorter and shorter <= longer:
                 return one, other
     return None
+
+
+def _is_placebo(name: str) -> bool:
+    return not _PLACEBO_WORDS.isdisjoint(words(name))
 
 
 def _title_words(study: Facts) -> set[str]:

@@ -67,7 +67,7 @@ def read(data: bytes, name: str, format: str = "auto") -> Iterator[Record | Sour
         known = " or ".join(FORMATS)
         yield SourceError(name, f"is not a document that is recognised here; if it is one, name its --format: {known}")
         return
-    if _wide(data) and not reader.recognises(data, name):
+    if _wide(data):
         yield SourceError(name, "is in UTF-16, which is not read here; save it again as UTF-8")
         return
     try:

@@ -16,6 +16,7 @@ import orjson
 from loaders.errors import SourceError
 from loaders.link.identifiers import normal_nct
 from loaders.pieces import array_items
+from loaders.readers import characters
 from loaders.readers.clinicaltrials.arms import arms
 from loaders.readers.clinicaltrials.baseline import baseline
 from loaders.readers.clinicaltrials.design import criteria, design, mesh_ids, planned_outcomes
@@ -36,6 +37,7 @@ _REQUIRED = ("identificationModule", "statusModule", "sponsorCollaboratorsModule
 # Every full record has these; a selection of fields leaves them out.
 _EXPECTED = ("descriptionModule", "conditionsModule", "eligibilityModule")
 _MOST_WARNINGS = 20
+_LONGEST_WARNING = 300
 
 
 def recognises(data: bytes, name: str) -> bool:
@@ -54,11 +56,12 @@ def read(data: bytes, name: str) -> Iterator[Study | SourceError]:
         return
     if isinstance(document, dict) and "protocolSection" not in document and "studies" in document:
         document = document["studies"]
+    unfit = characters.may_be_unfit(data)
     if isinstance(document, dict):
-        yield _one(document, sha256(data).hexdigest(), name)
+        yield _one(document, sha256(data).hexdigest(), name, unfit=unfit)
     elif isinstance(document, list):
         for number, record in enumerate(document, 1):
-            yield _one(record, None, f"{name}, record {number}")
+            yield _one(record, None, f"{name}, record {number}", unfit=unfit)
     else:
         yield SourceError(name, "holds neither a study nor a list of studies")
 
@@ -79,7 +82,9 @@ def study_of(record: Json, source: Source, known_mesh: Container[str] | None = N
     study = Study(label=label, nct=nct, source=source, **fields)
     _fill(study, record, warnings, known_mesh)
     source.version_date = at(record, "derivedSection.miscInfoModule").get("versionHolder")
-    source.warnings = _shortened(f"{nct}: {warning}" for warning in dict.fromkeys(warnings))
+    source.warnings = _shortened(
+        f"{nct}: {characters.on_one_line(warning, _LONGEST_WARNING)}" for warning in dict.fromkeys(warnings)
+    )
     return study
 
 
@@ -115,16 +120,20 @@ def _concepts(module: Json, known_mesh: Container[str] | None) -> dict[str, str]
     return concepts
 
 
-def _one(record: Any, digest: str | None, name: str) -> Study | SourceError:
+def _one(record: Any, digest: str | None, name: str, *, unfit: bool) -> Study | SourceError:
     if not isinstance(record, dict):
         return SourceError(name, "is not a study: an object with a protocolSection is expected")
     # A study among many has no bytes of its own: its digest is of the study alone, however it was laid out.
     digest = digest or sha256(orjson.dumps(record)).hexdigest()
     source = Source(kind="CTGOV", name=PurePath(name).name, sha256=digest)
+    replaced = characters.replaced_in(record) if unfit else 0
     try:
-        return study_of(record, source)
+        study = study_of(record, source)
     except SourceError as error:
         return SourceError(name, error.problem)
+    if replaced:
+        source.warnings.append(f"{study.nct}: {characters.warning(replaced)}")
+    return study
 
 
 def _one_by_one(data: bytes, name: str, error: orjson.JSONDecodeError) -> Iterator[Study | SourceError]:
@@ -148,7 +157,7 @@ def _parsed(data: bytes, name: str) -> Study | SourceError:
         record = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         return SourceError(name, _no_json(name, data, error).problem)
-    return _one(record, None, name)
+    return _one(record, None, name, unfit=characters.may_be_unfit(data))
 
 
 def _no_json(name: str, data: bytes, error: orjson.JSONDecodeError) -> SourceError:
@@ -177,7 +186,10 @@ def _check_whole(record: Json, name: str, warnings: list[str]) -> None:
     protocol = record["protocolSection"]
     nct = protocol["identificationModule"]["nctId"]
     if missing := [module for module in _REQUIRED if not protocol.get(module)]:
-        raise SourceError(name, f"is only a part of {nct}, without {', '.join(missing)}; get the whole record")
+        raise SourceError(
+            name,
+            f"is only a part of {nct}, without {', '.join(missing)}; load {nct} itself, which fetches the whole record",
+        )
     warnings += [
         f"there is no {module}: this may be a selection of fields" for module in _EXPECTED if module not in protocol
     ]

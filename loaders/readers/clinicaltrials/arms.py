@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from loaders.readers.clinicaltrials.names import digest, named
 from loaders.readers.clinicaltrials.plain import Json, at
+from loaders.readers.clinicaltrials.schema import shown
 from loaders.record import Administration, Cohort, Intervention, Study
 
 __all__ = ["arms"]
@@ -67,13 +68,13 @@ def _receive_by_arm(groups: Named, interventions: Named, receives: Receives) -> 
             # An export that took a string for a list of letters: found again in what the letters spell.
             spelt = "".join(printed)
             printed = [each for each in known if ": " in each and each in spelt]
-            yield f"armGroups.interventionNames: '{spelt[:60]}' stands there letter by letter and was put together"
+            yield f"armGroups.interventionNames: '{shown(spelt)}' stands there letter by letter and was put together"
         for each in printed:
             found = known.get(each) or known.get(each.partition(": ")[2])
             if found:
                 receives[arm][found] = None
             else:
-                yield f"armGroups.interventionNames: '{each}' is not one of the interventions"
+                yield f"armGroups.interventionNames: '{shown(each)}' is not one of the interventions"
 
 
 def _receive_by_intervention(groups: Named, interventions: Named, receives: Receives) -> Iterator[str]:
@@ -85,10 +86,13 @@ def _receive_by_intervention(groups: Named, interventions: Named, receives: Rece
         for label in each.get("armGroupLabels", ()):
             arm = arms_by_label.get(label)
             if arm is None:
-                yield f"interventions.armGroupLabels: '{label}' is not one of the arms"
+                yield f"interventions.armGroupLabels: '{shown(label)}' is not one of the arms"
             else:
                 by_intervention.add((arm, name))
                 receives[arm][name] = None
     if by_arm and by_intervention and by_arm != by_intervention:
         one_sided = len(by_arm ^ by_intervention)
-        yield f"armsInterventionsModule: {one_sided} pairs of arm and intervention are said by one of the two only"
+        yield (
+            f"armsInterventionsModule: {one_sided} pairs of arm and intervention are named by one of the two only; "
+            "they were loaded"
+        )

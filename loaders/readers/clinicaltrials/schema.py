@@ -13,6 +13,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
+from loaders.readers.characters import on_one_line
 from loaders.readers.clinicaltrials.fields import fields
 from loaders.record import SCHEMES
 
@@ -230,5 +231,4 @@ def _expected(check: Any) -> str:
 
 def shown(value: Any) -> str:
     """Return a value as a warning shows it: on one line, and shortened."""
-    text = " ".join(str(value).split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return on_one_line(str(value), _SHOWN)

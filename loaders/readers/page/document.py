@@ -17,6 +17,7 @@ from unicodedata import combining, normalize
 from lxml import etree
 
 from loaders.errors import SourceError
+from loaders.readers.characters import replaced
 
 __all__ = ["MAX_BYTES", "Document", "is_html", "parse", "text_lines"]
 
@@ -113,14 +114,17 @@ def text_lines(text: str) -> tuple[str, ...]:
 
 
 def _normalised(document: Document, name: str) -> Document:
-    """Return the document in NFC. Raises SourceError for what would take minutes and is no language."""
+    """Return the document in NFC, control characters replaced.
+
+    Raises SourceError for what would take minutes and is no language.
+    """
 
     def normal(text: str) -> str:
         if any(_marks_in_a_row(run[0]) > _MOST_MARKS for run in _MAYBE_MARKS.finditer(text)):
             raise SourceError(
                 name, f"more than {_MOST_MARKS} accents stand on one letter, so this is no text; save the page again"
             )
-        return normalize("NFC", text)
+        return normalize("NFC", replaced(text)[0])
 
     return replace(
         document,

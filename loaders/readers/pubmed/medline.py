@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from loaders.errors import SourceError
 from loaders.link.identifiers import normal_doi, normal_pmid
+from loaders.readers import characters
 from loaders.readers.pubmed.citation import ABSTRACT, NOT_AVAILABLE, orcid, pmcid
 from loaders.readers.pubmed.records import record
 from loaders.readers.pubmed.text import iso_date, label, label_twice, nfc, printed_date, section
@@ -75,6 +76,7 @@ def _record(data: bytes, name: str) -> Study | Article:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(name, f"the record is not UTF-8 at its byte {error.start + 1}; save it again") from None
+    text, replaced = characters.replaced(text)
     pairs = list(_pairs(nfc(text)))
     fields: Fields = {}
     for tag, words in pairs:
@@ -86,7 +88,10 @@ def _record(data: bytes, name: str) -> Study | Article:
         raise SourceError(name, f"the book or chapter with PubMed id {pmid} is skipped: only journal articles are read")
     found = _publication(fields, pairs)
     found.pmid = pmid
-    return record(found, data, name, _day(fields.get("LR", [""])[0]))
+    made = record(found, data, name, _day(fields.get("LR", [""])[0]))
+    if replaced and made.source:
+        made.source.warnings.append(f"the article with PubMed id {pmid}: {characters.warning(replaced)}")
+    return made
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:

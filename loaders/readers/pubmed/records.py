@@ -17,6 +17,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from loaders.link.identifiers import normal_nct
+from loaders.readers.characters import on_one_line
 from loaders.readers.pubmed.text import section
 from loaders.readers.registry_ids import mentions
 from loaders.record import Article, Evidence, Publication, Source, Study, StudyLink, TextSection
@@ -50,6 +51,7 @@ _REGISTRIES = frozenset(
 _BY_RULE = Decimal("0.95")
 _ONE_OF_SEVERAL = Decimal("0.5")
 _TITLE = "Title"
+_SHOWN = 60  # characters of what a source says that a warning repeats
 
 
 class _Mention(NamedTuple):
@@ -119,7 +121,8 @@ def _unclear(accessions: list[str]) -> Iterator[str]:
     for accession in accessions:
         bank, _, number = accession.partition("/")
         if bank.lower() == _CLINICALTRIALS and not normal_nct(number):
-            yield f"'{number}' is not an NCT id, which is NCT and eight digits; it is kept as it is and links nothing"
+            given = on_one_line(number, _SHOWN)
+            yield f"'{given}' is not an NCT id, which is NCT and eight digits; it is kept as it is and links nothing"
 
 
 def _mentions(publication: Publication) -> Iterator[_Mention]:

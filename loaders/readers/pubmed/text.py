@@ -16,6 +16,8 @@ __all__ = ["iso_date", "label", "label_twice", "nfc", "printed_date", "section"]
 _MOST_MARKS = 30
 _MAYBE_MARKS = re.compile(f"[^\x00-\u02ff]{{{_MOST_MARKS + 1},}}")
 
+_LONGEST_LABEL = 200
+
 _MONTHS = {
     name[:length]: number
     for number, name in enumerate(
@@ -51,9 +53,14 @@ def nfc(text: str) -> str:
 
 
 def section(name: str, text: str) -> TextSection:
-    """Return a labelled section. Its text, in NFC, is without space at either end and otherwise verbatim."""
+    """Return a labelled section. Its text, in NFC, is without space at either end and otherwise verbatim.
+
+    The label becomes a part of its IRI, so what is too long for a label is cut.
+    """
     text = text.strip()
-    return TextSection(label=name, sha256=sha256(text.encode()).hexdigest(), length=len(text), text=text)
+    return TextSection(
+        label=name[:_LONGEST_LABEL], sha256=sha256(text.encode()).hexdigest(), length=len(text), text=text
+    )
 
 
 def label(printed: str) -> str:

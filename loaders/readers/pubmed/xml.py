@@ -92,6 +92,7 @@ def _parts(data: bytes, stream: BinaryIO, line: int, *, is_set: bool) -> Iterato
 
     `data` is what has been read of the stream, and `line` the line that it begins in.
     """
+    passed_over = False
     while True:
         begun = counted = 0
         tag: bytes | None = None
@@ -99,7 +100,11 @@ def _parts(data: bytes, stream: BinaryIO, line: int, *, is_set: bool) -> Iterato
             if not match[1]:
                 if tag:
                     yield line + data.count(b"\n", counted, begun), "an article is cut off where the next one begins"
-                tag, begun = match[2], match.start()
+                tag, begun, passed_over = match[2], match.start(), False
+            elif tag is None:
+                if not passed_over:
+                    yield line + data.count(b"\n", counted, match.start()), "an article ends that has not begun"
+                passed_over, begun = False, match.end()
             elif tag == match[2] and (end := data.find(b">", match.end()) + 1):
                 line += data.count(b"\n", counted, begun)
                 counted, tag = begun, None
@@ -112,7 +117,7 @@ def _parts(data: bytes, stream: BinaryIO, line: int, *, is_set: bool) -> Iterato
             yield line, f"an article has more than {MAX_ARTICLE // 1024**2} MiB; it was passed over"
             line += data.count(b"\n", 0, -_LONGEST_TAG)
             data = data[-_LONGEST_TAG:]
-            tag = None
+            tag, passed_over = None, True
         block = stream.read(_BLOCK)
         if not block:
             break

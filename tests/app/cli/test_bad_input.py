@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from lxml import etree
 from typer.testing import CliRunner, Result
 
 from app.cli import commands
@@ -155,6 +156,70 @@ def test_selections_of_fields_are_refused_record_by_record() -> None:
     refused = [str(record) for record in found if isinstance(record, SourceError)]
     assert (len(found), len(refused)) == (len(files), 53)
     assert all("is only a part of NCT" in problem for problem in refused)
+
+
+WIDE = {
+    "a.json": lambda: dumped(study()).decode(),
+    "a.xml": articles,
+    "a.nbib": lambda: MEDLINE.strip(),
+    "a.yaml": lambda: Path(GOOD).read_text(encoding="utf-8"),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_files_in_utf_16_are_named_wherever_they_lie(encoding: str, tmp_path: Path) -> None:
+    below = tmp_path / "all" / "below"
+    below.mkdir(parents=True)
+    for name, text in WIDE.items():
+        (below / name).write_bytes(text().encode(encoding))
+    (below / "wide.zip").write_bytes(zipped({"z.json": dumped(study()).decode().encode(encoding)}))
+    done = load(tmp_path, str(tmp_path / "all"), GOOD)
+    named = [line.removeprefix(f"{below}/").partition(":")[0] for line in done.stderr.splitlines()]
+    assert named == sorted([*WIDE, "wide.zip/z.json"]) and done.stderr.count("is in UTF-16") == len(named)
+    assert done.exit_code == 1 and done.stdout.startswith(f"1 loaded, {len(named)} unreadable; ")
+
+
+def asked(folder: Path, query: str, format: str) -> str:
+    (folder / "query.rq").write_text(query)
+    arguments = ["query", str(folder / "query.rq"), "--data", str(folder / "data"), "--format", format]
+    return CliRunner().invoke(commands.cli, arguments).stdout
+
+
+CONTROLS = {
+    "a.json": dumped(study(title="Sun\0shine\x1b \ufffe")),
+    "b.nbib": MEDLINE.strip().encode().replace(b"Sunshine in a", b"Sun\0shine\x1b \xef\xbf\xbe in a"),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_characters_that_xml_cannot_hold_are_replaced_with_a_word(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(CONTROLS[name])
+    done = load(tmp_path, str(tmp_path / name))
+    assert done.exit_code == 0, done.stderr
+    assert "control characters, which XML cannot hold, were replaced by U+FFFD (3 times)" in done.stderr
+    answer = asked(tmp_path, 'SELECT ?text { ?s ?p ?text FILTER (CONTAINS(STR(?text), "shine")) }', "xml")
+    texts = [element.text or "" for element in etree.fromstring(answer.encode()).iter()]
+    assert any("Sun\ufffdshine\ufffd \ufffd" in text for text in texts)
+
+
+def test_a_group_leads_to_its_arm_until_its_record_no_longer_says_so(tmp_path: Path) -> None:
+    query = "ASK { ?group <https://w3id.org/trialweave/ontology#mapsToCohort> ?arm }"
+    for version, (title, leads) in enumerate(
+        [("Arm", "true"), ("Nobody", "false"), ("Arm", "true"), (None, "false")], 1
+    ):
+        made = study(version=f"2024-01-0{version}")
+        if title:
+            made["resultsSection"] = {"participantFlowModule": flow("Nobody", title)}
+        (tmp_path / "a.json").write_bytes(dumped(made))
+        assert load(tmp_path, str(tmp_path / "a.json")).exit_code == 0
+        assert asked(tmp_path, query, "json").count(leads) == 1
+
+
+def flow(*titles: str) -> dict:
+    groups = [{"id": f"FG00{number}", "title": title} for number, title in enumerate(titles)]
+    achieved = [{"groupId": group["id"], "numSubjects": "5"} for group in groups]
+    milestones = [{"type": kind, "achievements": achieved} for kind in ("STARTED", "COMPLETED")]
+    return {"groups": groups, "periods": [{"title": "Overall Study", "milestones": milestones}]}
 
 
 def test_medline_text_is_read_beside_what_is_broken(tmp_path: Path) -> None:

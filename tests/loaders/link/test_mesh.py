@@ -9,8 +9,10 @@ import pytest
 
 from loaders.link.concepts import concept_links, emit_concept_links
 from loaders.link.mesh import METHODS, MeshIndex
+from loaders.readers import clinicaltrials
 from loaders.readers.mesh import triples
 from loaders.record import Intervention, Study, TextKind
+from tests.loaders.readers.made_up import full_record
 from tests.paths import SHARED, needs_shared
 
 MESH = "http://id.nlm.nih.gov/mesh/"
@@ -153,6 +155,22 @@ def test_a_study_s_texts_become_claims_about_it() -> None:
     assert text.count(f"<{MESH}D1> .\n".encode()) == 1
     assert text.count(f"linkedPart> <{iri}/intervention/a>".encode()) == 1
     assert b"ontology#condition>" not in text  # the source's own conditions are its own to state
+
+
+def test_an_outcome_that_a_registry_names_after_what_is_measured_is_a_biomarker() -> None:
+    planned = [
+        {"measure": title, "timeFrame": "Month 6"} for title in ("Moonacillin", "Change in mood", "Lunar Tumors")
+    ]
+    record = full_record()
+    del record["resultsSection"]
+    record["protocolSection"]["outcomesModule"] = {"primaryOutcomes": planned}
+    (study,) = clinicaltrials.read(json.dumps(record).encode(), "x.json")
+    assert isinstance(study, Study)
+    links = [link for link in concept_links(study, index()) if link.kind == "BIOMARKER"]
+    outcome = next(each for each in study.outcomes if each.label == "Moonacillin")
+    assert [(link.text, link.link.concept, link.part) for link in links] == [
+        ("Moonacillin", "D5", ("outcome", outcome.name))
+    ]
 
 
 REAL = (

@@ -71,6 +71,10 @@ PAIRS = [
         "interventions of the same name, 'Bone marrow cells' and 'Autologous bone marrow cells'",
     ),
     ({"enrollment": 3}, {"enrollment": 3}, None, ""),
+    ({"concepts": frozenset({"D010919"})}, {"concepts": frozenset({"D010919"})}, None, ""),
+    ({"interventions": frozenset({"Placebo"})}, {"interventions": frozenset({"Placebo"})}, None, ""),
+    ({"interventions": frozenset({"Placebo tablets"})}, {"interventions": frozenset({"Sun tablets"})}, None, ""),
+    ({"interventions": frozenset({"Sham lamp"})}, {"interventions": frozenset({"Lamp"})}, None, ""),
 ]
 
 

@@ -708,6 +708,15 @@ def places(node: Any) -> list[tuple[Any, Any]]:
     return [(node, key) for key, _ in items] + [place for _, each in items for place in places(each)]
 
 
+def test_a_warning_is_one_short_line_whatever_it_repeats():
+    made = full_record()
+    made["protocolSection"]["armsInterventionsModule"]["armGroups"][0]["interventionNames"] = ["Drug: \x1b[31m\n" * 500]
+    made["\x1b\n" * 500] = made["hasResults"] = "\x9b\n" * 500
+    (study,) = clinicaltrials.read(json.dumps(made).encode(), "x.json")
+    assert len(study.source.warnings) >= 3
+    assert all(each.isprintable() and len(each) < 350 for each in study.source.warnings)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(ODD, min_size=1, max_size=6), st.integers(0, 2**32))
 def test_no_record_makes_it_crash(values: list[Any], seed: int):

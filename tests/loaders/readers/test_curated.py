@@ -111,6 +111,7 @@ MISTAKES = {
     "not a mapping": ("- label\n", "expected keys and values at the top"),
     "key is no word": ("? [a, b]\n: c\n", "study.yaml:1: a key must be a plain word"),
     "control character": ("label: a\x01\n", "study.yaml:1: has a character that YAML does not allow (U+0001)"),
+    "escaped control character": ('acronym: a\nlabel: "a\\0"\n', "study.yaml:2: has an escaped control character"),
     "not UTF-8": (b"label: a\nacronym: \xff\n", "study.yaml:2: is not UTF-8 at byte 18"),
     "deep": ("label: " + "[" * 60 + "]" * 60 + "\n", "is nested deeper than 40 levels"),
     "only comments": ("# nothing\n", "is empty"),

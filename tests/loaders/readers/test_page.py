@@ -50,6 +50,13 @@ Files in This Item
 """
 
 
+def test_a_form_feed_is_replaced_where_it_stands():
+    study = page.read(PUBMED_PAGE.replace("people (NCT", "people\f(NCT").encode(), "a.txt")
+    (section, _) = study.publications[0].sections
+    assert section.text == "Nine people\ufffd(NCT01234567) were asked."
+    assert section.length == len(section.text)
+
+
 def as_html(text: str, element: str) -> bytes:
     lines = "".join(f"<{element}>{escape(line)}</{element}>\n" for line in text.splitlines())
     return f"<!DOCTYPE html>\n<html><body>\n{lines}</body></html>\n".encode()

@@ -314,6 +314,17 @@ class TestBadInput:
         assert str(error) == "made-up.xml:3: an article is cut off where the next one begins"
         assert publication(kept).pmid == "2"
 
+    def test_an_article_that_has_not_begun(self):
+        error, kept = read(article_set(article().replace("<PubmedArticle>", "<PubmedArtincle>"), article(pmid="2")))
+        assert str(error) == "made-up.xml:3: an article ends that has not begun"
+        assert publication(kept).pmid == "2"
+
+    def test_a_label_that_is_a_text_is_cut(self):
+        words = "x" * 100_000
+        texts = "".join(f'<AbstractText Label="{words}">{text}</AbstractText>' for text in "ab")
+        inside = f"<Abstract>{texts}</Abstract>"
+        assert [len(each.label) for each in publication(only(article(inside))).sections] == [200, 202]
+
     @pytest.mark.parametrize("pmid", ["", "x", "0", "1234567890", "<Hour>1</Hour>"])
     def test_no_pubmed_id(self, pmid):
         error, kept = read(article_set(article(pmid=pmid), article(pmid="2")))
