@@ -17,13 +17,13 @@ from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chos
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
 from app.query.guard import QueryForm, check_query, is_repeatable
 from app.routes.bodies import read_body
-from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency, WritesDependency
+from app.routes.dependencies import QueryPool
 from app.routes.updates import body_limit, run_update
 from app.settings import Settings
 from app.store.base import Query
 from loaders.link.identifiers import BASE
 
-__all__ = ["router"]
+__all__ = ["endpoint", "router"]
 
 router = APIRouter(tags=["SPARQL"])
 
@@ -35,21 +35,20 @@ _PAGE_ROWS = 1000
 
 @router.get("/sparql", operation_id="query_by_get", summary="Ask a SPARQL query")
 @router.post("/sparql", operation_id="query_by_post", summary="Ask a SPARQL query")
-async def endpoint(
-    request: Request, pool: PoolDependency, writes: WritesDependency, settings: SettingsDependency
-) -> Response:
+async def endpoint(request: Request) -> Response:
     """Answer a SPARQL 1.1 query, or run an update where writing is on; without either, describe the service."""
+    settings: Settings = request.app.state.settings
     body = await _read_body(request, settings)
     headers = {**request.headers, "content-type": ", ".join(request.headers.getlist("content-type"))}
     operation = parse_request(request.method, request.scope["query_string"], headers, body)
     accept = request.headers.getlist("accept")
     match operation:
         case UpdateOperation():
-            return await run_update(operation, request, writes, settings)
+            return await run_update(operation, request, request.app.state.writes, settings)
         case DescriptionOperation():
             return _describe(request, settings, accept)
         case QueryOperation():
-            return await _answer(operation, accept, pool, settings)
+            return await _answer(operation, accept, QueryPool(request), settings)
 
 
 @router.options("/sparql", operation_id="query_options", summary="Methods of the endpoint")

@@ -72,6 +72,7 @@ class WorkerPool:
 
     def __init__(self, data: Path, settings: Settings, runs: Runs | None = None) -> None:
         self.data = DataDirectory(data)
+        self._pointer = data / "CURRENT"
         self._counts = runs or Runs()
         self._settings = settings
         self._ledger = Ledger(settings.client_seconds or _BUDGET)
@@ -118,7 +119,7 @@ class WorkerPool:
 
     def _look(self) -> tuple[int, int] | None:
         try:
-            status = (self.data.path / "CURRENT").stat()
+            status = self._pointer.stat()
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns

@@ -67,6 +67,7 @@ class WriteQueue:
 
     def start(self) -> None:
         """Begin to take writes. The process starts with the first one."""
+        self._work = asyncio.Event()  # Of this event loop: an application may be started again in another one.
         self._runner = asyncio.create_task(self._run())
 
     async def close(self) -> None:
