@@ -64,6 +64,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     application.state.cache = AnswerCache(chosen.cached_bytes)
     application.state.writes = WriteQueue(chosen.data, chosen)
     handle_problems(application)
+    # Found first, and without what the framework does for a route, which takes longer than a quick query. The same
+    # function stands in its router too, for the description of the service.
+    application.add_route("/sparql", sparql.endpoint, methods=["GET", "POST"], include_in_schema=False)
     routers = [module.router for module in _ROUTES]
     for router in routers:
         application.include_router(router)

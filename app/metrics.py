@@ -117,11 +117,16 @@ class Metrics:
         self._durations = Histogram(
             "trialweave_http_request_seconds", "Requests.", ["route"], registry=self.registry, buckets=_SECONDS
         )
+        self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its path."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._durations.labels(route).observe(seconds)
+        key = method, route, status
+        if key not in self._counters:  # Looking one up among the labels takes longer than counting.
+            self._counters[key] = self._requests.labels(method, route, str(status)), self._durations.labels(route)
+        count, duration = self._counters[key]
+        count.inc()
+        duration.observe(seconds)
 
     def gauge(self, name: str, help: str, value: Callable[[], float]) -> None:
         """Have a value asked for whenever the metrics are read."""

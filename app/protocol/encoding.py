@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import brotli
 import zstandard
@@ -25,11 +26,19 @@ _MEMBER = re.compile(
 _COMPRESSIBLE = re.compile(r"text/|application/(?:.*\+)?(?:json|xml|trig|n-triples|n-quads)|image/svg")
 
 
+_USUAL = 256
+"""Bytes of header up to which the choice is remembered: clients of one kind all send the same."""
+
+
 def choose_coding(accept: str) -> str | None:
     """The best coding that an Accept-Encoding header allows, None for sending the answer as it is.
 
     That one is never refused, even where the header forbids it: an answer is better than none.
     """
+    return _choose_again(accept) if len(accept) <= _USUAL else _choose(accept)
+
+
+def _choose(accept: str) -> str | None:
     qualities: dict[str, float] = {}
     for member in accept.lower().split(","):
         if found := _MEMBER.fullmatch(member):
@@ -37,6 +46,9 @@ def choose_coding(accept: str) -> str | None:
     best = max(CODINGS, key=lambda coding: qualities.get(coding, qualities.get("*", 0)))
     quality = qualities.get(best, qualities.get("*", 0))
     return best if quality > 0 and quality >= qualities.get("identity", 0) else None
+
+
+_choose_again = lru_cache(256)(_choose)
 
 
 def is_compressible(content_type: str) -> bool:

@@ -11,7 +11,7 @@ from app.keys import ApiKeys, Scope
 from app.settings import Settings
 from app.store.writes import Checks
 
-__all__ = ["Author", "author_of", "is_loopback"]
+__all__ = ["Author", "author_of", "bearer", "is_loopback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,17 @@ def _require_loopback(request: Request) -> None:
         )
 
 
-def _key_holder(request: Request, settings: Settings) -> Author:
+def bearer(request: Request) -> str | None:
+    """The text of the key that the request is sent with, None without one."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    return text.strip() if scheme.lower() == "bearer" else None
+
+
+def _key_holder(request: Request, settings: Settings) -> Author:
+    text = bearer(request)
+    if text is None:
         raise Unauthorized("Writing needs a key; send it as Authorization: Bearer KEY.")
-    key = ApiKeys(settings.keys_path).find(text.strip())
+    key = ApiKeys(settings.keys_path).find(text)
     if key is None:
         raise Unauthorized("This key is unknown, expired or revoked; ask the operator for another one.")
     if key.scope is Scope.READ:

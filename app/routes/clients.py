@@ -5,7 +5,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from fastapi import Request
 
+from app.keys import ApiKeys
 from app.query.budget import Caller
+from app.routes.access import bearer
 from app.settings import Settings
 
 __all__ = ["caller_of"]
@@ -14,7 +16,9 @@ _Network = IPv4Network | IPv6Network
 
 
 def caller_of(request: Request) -> Caller:
-    """The client that a query is charged to: the peer's address, or the one that a trusted proxy gives for it.
+    """The client that a query is charged to: a key, the peer's address, or the one that a trusted proxy gives for it.
+
+    Keys count where TRIALWEAVE_WRITE=keys; one that does not hold means nothing here.
 
     X-Forwarded-For is a list that each proxy adds its peer to, so it is read from its end, for as long as those who
     wrote it are trusted. Anybody can send the header; without trust it means nothing.
@@ -25,7 +29,13 @@ def caller_of(request: Request) -> Caller:
     if settings.trusted_proxies:
         name = _forwarded(host, request.headers.getlist("x-forwarded-for"), _networks(settings.trusted_proxies))
     charged = settings.client_seconds is not None or not _is_this_machine(name)
-    return Caller(_charged_name(name), f"{host} {port}", charged)
+    return Caller(_key_name(request, settings) or _charged_name(name), f"{host} {port}", charged)
+
+
+def _key_name(request: Request, settings: Settings) -> str | None:
+    text = bearer(request) if settings.write == "keys" else None
+    key = ApiKeys(settings.keys_path).find(text) if text else None
+    return f"key {key.id}" if key else None
 
 
 def _forwarded(peer: str, headers: list[str], trusted: tuple[_Network, ...]) -> str:

@@ -131,29 +131,37 @@ class QueryPool:
         task.cancel("the client has gone")
 
 
-def _settings(request: Request) -> Settings:
-    return cast(Settings, request.app.state.settings)
-
-
 def site_of(request: Request) -> str:
     """The address of this deployment as the client wrote it, without a slash at its end."""
     return str(request.base_url).rstrip("/")
 
 
-def _validators(request: Request) -> Validators:
+# These are coroutines although they wait for nothing: the framework would have a thread run each plain function, which
+# takes longer than all else that is done for a quick query.
+
+
+async def _pool(request: Request) -> QueryPool:
+    return QueryPool(request)
+
+
+async def _settings(request: Request) -> Settings:
+    return cast(Settings, request.app.state.settings)
+
+
+async def _validators(request: Request) -> Validators:
     return cast(Validators, request.app.state.validators)
 
 
-def _metrics(request: Request) -> Metrics:
+async def _metrics(request: Request) -> Metrics:
     return cast(Metrics, request.app.state.metrics)
 
 
-def _writes(request: Request) -> WriteQueue:
+async def _writes(request: Request) -> WriteQueue:
     return cast(WriteQueue, request.app.state.writes)
 
 
 MetricsDependency = Annotated[Metrics, Depends(_metrics)]
 SettingsDependency = Annotated[Settings, Depends(_settings)]
-PoolDependency = Annotated[QueryPool, Depends(QueryPool)]
+PoolDependency = Annotated[QueryPool, Depends(_pool)]
 ValidatorsDependency = Annotated[Validators, Depends(_validators)]
 WritesDependency = Annotated[WriteQueue, Depends(_writes)]

@@ -42,9 +42,9 @@ async def void(request: Request, pool: PoolDependency, settings: SettingsDepende
 
 @router.get("/dataset", operation_id="dataset", summary="The dataset, for catalogues", responses=GRAPH_RESPONSES)
 @router.get("/dataset.{suffix}", include_in_schema=False)
-async def dataset(request: Request, pool: PoolDependency, settings: SettingsDependency, suffix: str = "") -> Response:
+async def dataset(request: Request, pool: PoolDependency, settings: SettingsDependency) -> Response:
     """Answer with the dataset in DCAT; a browser gets a page."""
-    chosen = _chosen(request, suffix)
+    chosen = _chosen(request)
     if chosen.format is HTML:
         return await _page(pool, settings)
     said = [triple for triple in await _graph(pool, VOID_GRAPH) if _is_summary(triple)]
@@ -64,7 +64,8 @@ async def sparql_examples(request: Request, pool: PoolDependency) -> Response:
     return await _answer(triples, chosen, "")
 
 
-def _chosen(request: Request, suffix: str) -> Chosen:
+def _chosen(request: Request) -> Chosen:
+    suffix = request.path_params.get("suffix", "")
     if suffix and suffix not in SUFFIXES:
         raise NotFound(f"There is no format .{suffix}; there are {', '.join(SUFFIXES)}.")
     format_ = SUFFIXES.get(suffix)

@@ -12,7 +12,7 @@ from app.errors import NotFound
 from app.pages.rendering import render
 from app.protocol.negotiation import HTML, Format, negotiate
 from app.routes.dependencies import PoolDependency, SettingsDependency
-from app.routes.documented import PROBLEMS, answers
+from app.routes.documented import answers, problems
 from app.settings import Settings
 
 __all__ = ["router"]
@@ -49,7 +49,7 @@ async def index(request: Request, pool: PoolDependency, settings: SettingsDepend
     return JSONResponse(asdict(manifest), headers=headers)
 
 
-@router.get("/dump/{name}", operation_id="dump", summary="A file of the dump", responses=_GZIP | {404: PROBLEMS[404]})
+@router.get("/dump/{name}", operation_id="dump", summary="A file of the dump", responses=_GZIP | problems(404))
 async def file(request: Request, name: str, settings: SettingsDependency) -> Response:
     """Answer with a file that the manifest names, or a part of it (RFC 9110, section 14)."""
     manifest = await _manifest(settings)

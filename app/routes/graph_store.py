@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import pyoxigraph as ox
@@ -17,6 +18,7 @@ from app.protocol.negotiation import GRAPH_FORMATS, QUAD_FORMATS, negotiate
 from app.routes.access import author_of
 from app.routes.bodies import read_body
 from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency, WritesDependency
+from app.routes.documented import WRITE_RESPONSES, answers, body, parameter, problems
 from app.routes.updates import audited
 from app.settings import Settings
 from app.store.base import Query
@@ -36,7 +38,27 @@ _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _PARTS = 100
 
 
-@router.get(SERVICE, operation_id="get_graph", summary="Read a graph")
+_NAMES = {
+    "parameters": [
+        parameter("graph", "The IRI of the graph"),
+        {**parameter("default", "The default graph; without a value"), "allowEmptyValue": True},
+    ]
+}
+_BODY = {"requestBody": body((*_FORMATS, _MULTIPART))}
+_MADE: dict[int | str, dict[str, Any]] = {
+    201: {"description": "There is a new graph"},
+    204: {"description": "The graph is changed"},
+    **WRITE_RESPONSES,
+}
+
+
+@router.get(
+    SERVICE,
+    operation_id="get_graph",
+    summary="Read a graph",
+    responses=answers(GRAPH_FORMATS, "The graph"),
+    openapi_extra=_NAMES,
+)
 @router.get("/rdf-graphs/{path:path}", include_in_schema=False)
 async def read(request: Request, pool: PoolDependency) -> Response:
     """Answer with a graph, in the format that Accept asks for."""
@@ -50,7 +72,14 @@ async def read(request: Request, pool: PoolDependency) -> Response:
     return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
 
 
-@router.put(SERVICE, operation_id="put_graph", summary="Replace a graph")
+@router.put(
+    SERVICE,
+    operation_id="put_graph",
+    summary="Replace a graph",
+    status_code=204,
+    responses=_MADE,
+    openapi_extra=_NAMES | _BODY,
+)
 @router.put("/rdf-graphs/{path:path}", include_in_schema=False)
 async def replace(request: Request, writes: WritesDependency, settings: SettingsDependency) -> Response:
     """Make the body the whole content of a graph."""
@@ -60,7 +89,14 @@ async def replace(request: Request, writes: WritesDependency, settings: Settings
     return Response(status_code=201 if written.created else 204)
 
 
-@router.post(SERVICE, operation_id="post_graph", summary="Add to a graph, or make one")
+@router.post(
+    SERVICE,
+    operation_id="post_graph",
+    summary="Add to a graph, or make one",
+    status_code=204,
+    responses=_MADE,
+    openapi_extra=_NAMES | _BODY,
+)
 @router.post("/rdf-graphs/{path:path}", include_in_schema=False)
 async def add(request: Request, writes: WritesDependency, settings: SettingsDependency) -> Response:
     """Add the body to a graph; without a graph, make a new one, whose name is in Location (section 5.5)."""
@@ -74,7 +110,14 @@ async def add(request: Request, writes: WritesDependency, settings: SettingsDepe
     return Response(status_code=201 if written.created else 204)
 
 
-@router.delete(SERVICE, operation_id="delete_graph", summary="Remove a graph")
+@router.delete(
+    SERVICE,
+    operation_id="delete_graph",
+    summary="Remove a graph",
+    status_code=204,
+    responses=problems(404) | WRITE_RESPONSES,
+    openapi_extra=_NAMES,
+)
 @router.delete("/rdf-graphs/{path:path}", include_in_schema=False)
 async def remove(request: Request, writes: WritesDependency, settings: SettingsDependency) -> Response:
     """Remove a graph."""
@@ -85,7 +128,7 @@ async def remove(request: Request, writes: WritesDependency, settings: SettingsD
     return Response(status_code=204)
 
 
-@router.options(SERVICE, operation_id="graph_options", summary="Methods of a graph")
+@router.options(SERVICE, operation_id="graph_options", summary="Methods of a graph", status_code=204)
 @router.options("/rdf-graphs/{path:path}", include_in_schema=False)
 async def options() -> Response:
     """Say which methods a graph has."""
@@ -123,20 +166,20 @@ async def _exists(pool: QueryPool, graph: str) -> bool:
 async def _put(request: Request, target: Target, writes: WriteQueue, settings: Settings, *, replacing: bool) -> Written:
     author = author_of(request, settings)
     too_large = BodyTooLarge(f"The body is too large; a graph has at most {settings.write_bytes:,} bytes.")
-    body = await read_body(request, settings.write_bytes, too_large)
-    documents = await _documents(request, body)
+    sent = await read_body(request, settings.write_bytes, too_large)
+    documents = await _documents(request, sent)
     work = writes.put(target.graph, documents, replace=replacing, checks=author.checks)
-    return await audited(request, settings, author, f"{request.method} {target.graph}", body, work)
+    return await audited(request, settings, author, f"{request.method} {target.graph}", sent, work)
 
 
-async def _documents(request: Request, body: bytes) -> list[tuple[str, bytes]]:
+async def _documents(request: Request, sent: bytes) -> list[tuple[str, bytes]]:
     """The documents in the body: one, or the parts of a form (section 5.5). Raises UnsupportedMediaType, BadRequest."""
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != _MULTIPART:
-        return [_document(content_type, body)]
+        return [_document(content_type, sent)]
 
     async def stream() -> AsyncIterator[bytes]:
-        yield body
+        yield sent
 
     try:
         parser = MultiPartParser(request.headers, stream(), max_files=_PARTS, max_fields=0)  # type: ignore[arg-type]
@@ -150,7 +193,7 @@ async def _documents(request: Request, body: bytes) -> list[tuple[str, bytes]]:
         await form.close()
 
 
-def _document(content_type: str, body: bytes) -> tuple[str, bytes]:
+def _document(content_type: str, text: bytes) -> tuple[str, bytes]:
     """A document and its media type. Raises UnsupportedMediaType, and BadRequest for what is not to be parsed."""
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in _FORMATS:
@@ -160,10 +203,10 @@ def _document(content_type: str, body: bytes) -> tuple[str, bytes]:
     if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaType(f"The graph must be UTF-8, not {charset[1]}.")
     try:
-        body.decode("utf-8")
+        text.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadRequest(f"The graph is not UTF-8 (byte {error.start}).") from error
-    if media_type == "application/rdf+xml" and _DOCTYPE.search(body):
+    if media_type == "application/rdf+xml" and _DOCTYPE.search(text):
         # 529 bytes with entities become 100 MB, and 900 end the process that parses them.
         raise BadRequest("The RDF/XML has a document type declaration, which is not read here; remove it.")
-    return media_type, body
+    return media_type, text

@@ -1,6 +1,7 @@
 """Whether the service is up: for load balancers and for people."""
 
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -12,9 +13,11 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["operation"])
 
+_UNREADY: dict[int | str, dict[str, Any]] = {503: {"description": "Queries are not answered; detail says why"}}
 
-@router.get("/health", operation_id="health", summary="State of the service")
-@router.get("/health/ready", operation_id="ready", summary="Whether queries are answered")
+
+@router.get("/health", operation_id="health", summary="State of the service", responses=_UNREADY)
+@router.get("/health/ready", operation_id="ready", summary="Whether queries are answered", responses=_UNREADY)
 async def health(pool: PoolDependency) -> JSONResponse:
     """Say whether queries are answered, from which generation, and how many quads it has; 503 when they are not.
 

@@ -1,7 +1,7 @@
 """The service's counters, for Prometheus."""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client.exposition import choose_encoder
 
 from app.routes.dependencies import MetricsDependency
@@ -11,7 +11,7 @@ __all__ = ["router"]
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/metrics", operation_id="metrics", summary="Counters for Prometheus")
+@router.get("/metrics", operation_id="metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request, metrics: MetricsDependency) -> Response:
     """Answer with the counters, as OpenMetrics where Accept asks for that."""
     encoder, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -59,4 +59,4 @@ def _route(scope: Scope) -> str:
     """The template of the path: what can be counted without end must not be a label."""
     if template := getattr(scope.get("route"), "path", None):
         return str(template)
-    return _STATIC if scope["path"].startswith(_STATIC) else "none"
+    return _STATIC if scope["path"].startswith(_STATIC) else "/sparql" if scope["path"] == "/sparql" else "none"

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 import pyoxigraph as ox
@@ -18,7 +19,7 @@ from app.pages.resource import ResourcePage
 from app.pages.study import StudyPage
 from app.protocol.negotiation import GRAPH_FORMATS, HTML, QUAD_FORMATS, SUFFIXES, Chosen, Format, negotiate
 from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency
-from app.routes.documented import GRAPH_RESPONSES
+from app.routes.documented import GRAPH_RESPONSES, path_parameter
 from app.routes.signposts import signposts
 from app.store.base import Query
 from app.store.evaluation import PREFIXES
@@ -38,6 +39,8 @@ _STATUSES = GRAPH_RESPONSES | {
     301: {"description": "The resource has another IRI now"},
     303: {"description": "Another identifier of a study leads to it"},
 }
+_REST = path_parameter("rest", "The rest of the IRI, with .ttl, .jsonld or another suffix if wanted")
+_DESCRIBED: dict[str, Any] = {"responses": _STATUSES, "openapi_extra": {"parameters": [_REST]}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,14 @@ class _Found:
         return "study" if _STUDY_PATH.fullmatch(self.iri.removeprefix(BASE)) else "resource"
 
 
-@router.get("/study/{rest:path}", operation_id="study", summary="A study, or a part of one", responses=_STATUSES)
-@router.get("/publication/{rest:path}", operation_id="publication", summary="A publication", responses=_STATUSES)
-@router.get("/organization/{rest:path}", operation_id="organization", summary="An organization", responses=_STATUSES)
-@router.get("/document/{rest:path}", operation_id="document", summary="A source document", responses=_STATUSES)
-@router.get("/graph/{rest:path}", operation_id="graph", summary="A named graph", responses=_STATUSES)
-@router.get("/value/{rest:path}", operation_id="value", summary="A controlled value", responses=_STATUSES)
-@router.get("/examples/{rest:path}", operation_id="example", summary="An example query", responses=_STATUSES)
-@router.get("/sparql-prefixes/{rest:path}", operation_id="prefix", summary="A prefix", responses=_STATUSES)
+@router.get("/study/{rest:path}", operation_id="study", summary="A study, or a part of one", **_DESCRIBED)
+@router.get("/publication/{rest:path}", operation_id="publication", summary="A publication", **_DESCRIBED)
+@router.get("/organization/{rest:path}", operation_id="organization", summary="An organization", **_DESCRIBED)
+@router.get("/document/{rest:path}", operation_id="document", summary="A source document", **_DESCRIBED)
+@router.get("/graph/{rest:path}", operation_id="graph", summary="A named graph", **_DESCRIBED)
+@router.get("/value/{rest:path}", operation_id="value", summary="A controlled value", **_DESCRIBED)
+@router.get("/examples/{rest:path}", operation_id="example", summary="An example query", **_DESCRIBED)
+@router.get("/sparql-prefixes/{rest:path}", operation_id="prefix", summary="A prefix", **_DESCRIBED)
 @router.get("/sparql-prefixes", include_in_schema=False)
 @router.get("/sparql-prefixes.{suffix}", include_in_schema=False)
 async def resource(request: Request, pool: PoolDependency, settings: SettingsDependency) -> Response:

@@ -17,13 +17,14 @@ from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chos
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
 from app.query.guard import QueryForm, check_query, is_repeatable
 from app.routes.bodies import read_body
-from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency, WritesDependency
+from app.routes.dependencies import QueryPool
+from app.routes.documented import WRITE_RESPONSES, answers, body, parameter, problems
 from app.routes.updates import body_limit, run_update
 from app.settings import Settings
 from app.store.base import Query
 from loaders.link.identifiers import BASE
 
-__all__ = ["router"]
+__all__ = ["endpoint", "router"]
 
 router = APIRouter(tags=["SPARQL"])
 
@@ -33,26 +34,51 @@ _PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_ROWS = 1000
 
 
-@router.get("/sparql", operation_id="query_by_get", summary="Ask a SPARQL query")
-@router.post("/sparql", operation_id="query_by_post", summary="Ask a SPARQL query")
-async def endpoint(
-    request: Request, pool: PoolDependency, writes: WritesDependency, settings: SettingsDependency
-) -> Response:
+_GRAPHS = [
+    parameter("default-graph-uri", "A graph of the default graph, instead of the union of all", many=True),
+    parameter("named-graph-uri", "A graph that GRAPH finds, instead of all", many=True),
+]
+_USING = [
+    parameter("using-graph-uri", "A graph that an update's WHERE is matched against", many=True),
+    parameter("using-named-graph-uri", "A graph that GRAPH finds in an update's WHERE", many=True),
+]
+_ANSWERS = answers((*SOLUTION_FORMATS, *GRAPH_FORMATS, HTML), "The answer, or a description of the service")
+
+
+@router.get(
+    "/sparql",
+    operation_id="query_by_get",
+    summary="Ask a SPARQL query",
+    responses=_ANSWERS | problems(403),
+    openapi_extra={"parameters": [parameter("query", "A query; without it, what this service is"), *_GRAPHS]},
+)
+@router.post(
+    "/sparql",
+    operation_id="query_by_post",
+    summary="Ask a SPARQL query, or run an update",
+    responses=_ANSWERS | {204: {"description": "The update is done, and visible"}} | WRITE_RESPONSES,
+    openapi_extra={
+        "parameters": [*_GRAPHS, *_USING],
+        "requestBody": body(["application/sparql-query", "application/sparql-update"], ["query", "update"]),
+    },
+)
+async def endpoint(request: Request) -> Response:
     """Answer a SPARQL 1.1 query, or run an update where writing is on; without either, describe the service."""
-    body = await _read_body(request, settings)
+    settings: Settings = request.app.state.settings
+    sent = await _read_body(request, settings)
     headers = {**request.headers, "content-type": ", ".join(request.headers.getlist("content-type"))}
-    operation = parse_request(request.method, request.scope["query_string"], headers, body)
+    operation = parse_request(request.method, request.scope["query_string"], headers, sent)
     accept = request.headers.getlist("accept")
     match operation:
         case UpdateOperation():
-            return await run_update(operation, request, writes, settings)
+            return await run_update(operation, request, request.app.state.writes, settings)
         case DescriptionOperation():
             return _describe(request, settings, accept)
         case QueryOperation():
-            return await _answer(operation, accept, pool, settings)
+            return await _answer(operation, accept, QueryPool(request), settings)
 
 
-@router.options("/sparql", operation_id="query_options", summary="Methods of the endpoint")
+@router.options("/sparql", operation_id="query_options", summary="Methods of the endpoint", status_code=204)
 async def options() -> Response:
     """Say which methods the endpoint has."""
     return Response(status_code=204, headers={"Allow": ", ".join(METHODS)})

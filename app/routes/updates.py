@@ -14,6 +14,7 @@ from app.query.guard import check_update
 from app.routes.access import Author, author_of
 from app.routes.bodies import read_body
 from app.routes.dependencies import SettingsDependency, WritesDependency
+from app.routes.documented import WRITE_RESPONSES, body, parameter
 from app.settings import Settings
 from app.store.writes import WriteQueue, Written
 from loaders.link.identifiers import BASE
@@ -25,20 +26,33 @@ router = APIRouter(tags=["SPARQL"])
 _FORM_OVERHEAD = 3  # Percent-encoding triples a byte.
 
 
-@router.post("/update", operation_id="update", summary="Run a SPARQL update")
+@router.post(
+    "/update",
+    operation_id="update",
+    summary="Run a SPARQL update",
+    status_code=204,
+    responses={204: {"description": "The update is done, and visible"}, **WRITE_RESPONSES},
+    openapi_extra={
+        "parameters": [
+            parameter("using-graph-uri", "A graph that WHERE is matched against", many=True),
+            parameter("using-named-graph-uri", "A graph that GRAPH finds in WHERE", many=True),
+        ],
+        "requestBody": body(["application/sparql-update"], ["update"]),
+    },
+)
 async def update(request: Request, writes: WritesDependency, settings: SettingsDependency) -> Response:
     """Run a SPARQL 1.1 update; the answer comes when it is visible."""
     author_of(request, settings)
     too_large = BodyTooLarge(f"The body is too large; an update has at most {settings.write_bytes:,} bytes.")
-    body = await read_body(request, body_limit(settings.write_bytes), too_large)
+    sent = await read_body(request, body_limit(settings.write_bytes), too_large)
     headers = {**request.headers, "content-type": ", ".join(request.headers.getlist("content-type"))}
-    operation = parse_request(request.method, request.scope["query_string"], headers, body)
+    operation = parse_request(request.method, request.scope["query_string"], headers, sent)
     if not isinstance(operation, UpdateOperation):
         raise BadRequest("This address takes updates only; send queries to /sparql.")
     return await run_update(operation, request, writes, settings)
 
 
-@router.options("/update", operation_id="update_options", summary="Methods of the update endpoint")
+@router.options("/update", operation_id="update_options", summary="Methods of the update endpoint", status_code=204)
 async def options() -> Response:
     """Say which methods the endpoint has."""
     return Response(status_code=204, headers={"Allow": "POST, OPTIONS"})

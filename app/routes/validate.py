@@ -14,6 +14,7 @@ from app.errors import BadRequest, BodyTooLarge
 from app.pages.rendering import render
 from app.protocol.negotiation import GRAPH_FORMATS, HTML, Chosen, Format, negotiate
 from app.routes.dependencies import SettingsDependency, ValidatorsDependency
+from app.routes.documented import answers, body, problems
 from app.validation.reading import AUTO, RDF_TYPES, kind_of, type_of
 from app.validation.worker import JSON
 
@@ -26,7 +27,7 @@ _OFFERS = (_GRAPHS[0], _GRAPHS[1], Format(JSON, "json", "JSON"), *_GRAPHS[2:], H
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 _FORM_OVERHEAD = 3  # Percent-encoding triples a byte.
 _PAGE_RESULTS = 1000
-_BODY = {"content": {name: {"schema": {"type": "string"}} for name in (*RDF_TYPES, JSON, "application/xml")}}
+_BODY = body((*RDF_TYPES, JSON, "application/xml", _MULTIPART), ["text", "type"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ class _Sent:
     content_type: str
 
 
-@router.get("/validate", operation_id="validate_page", summary="A form to validate a document")
+@router.get(
+    "/validate", operation_id="validate_page", summary="A form to validate a document", response_class=HTMLResponse
+)
 async def page() -> Response:
     """Show a form to paste or upload what is to be validated."""
     return _page(None)
@@ -47,6 +50,7 @@ async def page() -> Response:
     "/validate",
     operation_id="validate",
     summary="Validate RDF or a source document",
+    responses=answers(_OFFERS, "The report") | problems(415),
     openapi_extra={"requestBody": _BODY},
 )
 async def validate(request: Request, validators: ValidatorsDependency, settings: SettingsDependency) -> Response:
@@ -71,12 +75,12 @@ async def _sent(request: Request, limit: int) -> _Sent:
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    body = bytearray()
+    sent = bytearray()
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
+        sent += chunk
+        if len(sent) > limit:
             raise _too_large(limit)
-    return bytes(body)
+    return bytes(sent)
 
 
 def _too_large(limit: int) -> BodyTooLarge:
@@ -92,9 +96,9 @@ def _of_form(fields: dict[str, str], limit: int) -> _Sent:
     return _Sent(text, fields.get("type") or AUTO)
 
 
-async def _of_multipart(headers: Headers, body: bytes, limit: int) -> _Sent:
+async def _of_multipart(headers: Headers, sent: bytes, limit: int) -> _Sent:
     async def stream() -> AsyncIterator[bytes]:
-        yield body
+        yield sent
 
     try:
         form = await MultiPartParser(headers, stream(), max_files=1, max_fields=4, max_part_size=limit).parse()  # type: ignore[arg-type]

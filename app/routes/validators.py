@@ -10,20 +10,25 @@ import asyncio
 import os
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from hashlib import blake2b
 
+from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.protocol.encoding import CODINGS, SMALLEST, choose_coding, is_compressible
 from app.query.cache import KeptAnswer
 from app.routes.dependencies import Trace, WorkerSource
 
-__all__ = ["Validators"]
+__all__ = ["Ready", "Validators", "ready_answer"]
 
 _Headers = list[tuple[bytes, bytes]]
+
+Ready = tuple[int, _Headers, bytes]
+"""A whole answer: its status, headers and body."""
 
 _WANTED = frozenset({b"accept", b"accept-encoding", b"host", b"if-modified-since", b"if-none-match", b"origin"})
 _PERSONAL = frozenset({b"authorization", b"cookie"})
@@ -45,7 +50,9 @@ class _Asked:
 
     @classmethod
     def of(cls, scope: Scope) -> "_Asked | None":
-        """None where the answer might be for this client only."""
+        """None where the answer might be for this client only, or may change something."""
+        if scope["method"] not in ("GET", "HEAD"):
+            return None
         found: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name in _PERSONAL:
@@ -88,21 +95,12 @@ class Validators:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        state = scope["app"].state
-        asked = _Asked.of(scope) if scope["method"] in ("GET", "HEAD") else None
-        pool: WorkerSource | None = getattr(state, "pool", None)
-        if asked and pool:
-            generation = pool.generation
-            tag, modified = asked.tag(generation), _modified(pool)
-            if asked.has and asked.holds(tag, modified):
-                await _send_unchanged(send, scope, tag, modified)
-                return
-            if kept := state.cache.get((generation, asked.coding, asked.key)):
-                if asked.holds(tag, modified):
-                    await _send_unchanged(send, scope, tag, modified)
-                else:
-                    await _send_kept(send, scope, kept, modified)
-                return
+        asked = _Asked.of(scope)
+        if ready := _ready(asked, scope, scope["app"].state):
+            status, headers, body = ready
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+            return
         scope["trialweave.trace"] = Trace()
         try:
             await self._app(scope, receive, _Finish(scope, send, asked))
@@ -110,6 +108,30 @@ class Validators:
             # Cancelled because the client has gone: nobody is left to be told.
             if error.args != ("the client has gone",):
                 raise
+
+
+def ready_answer(scope: Scope, state: State) -> Ready | None:
+    """The answer to a request that needs no work any more: a kept one, or 304 for who has it already.
+
+    `state` is the application's. The connection asks here first, as an answer that is ready takes less time than
+    starting the application on the request.
+    """
+    return _ready(_Asked.of(scope), scope, state)
+
+
+def _ready(asked: _Asked | None, scope: Scope, state: State) -> Ready | None:
+    pool: WorkerSource | None = getattr(state, "pool", None)
+    if not asked or not pool:
+        return None
+    generation, modified = pool.generation, _modified(pool)
+    if asked.has and asked.holds(tag := asked.tag(generation), modified):
+        return 304, _unchanged(scope, tag, modified), b""
+    kept: KeptAnswer | None = state.cache.get((generation, asked.coding, asked.key))
+    if kept is None:
+        return None
+    if asked.since and asked.holds(tag := asked.tag(generation), modified):
+        return 304, _unchanged(scope, tag, modified), b""
+    return 200, _with_own(kept.headers, modified), b"" if scope["method"] == "HEAD" else kept.body
 
 
 class _Finish:
@@ -144,7 +166,9 @@ class _Finish:
             modified = self._mark(headers, self._asked, generation, body)
             tag = self._asked.tag(generation)
             if self._asked.holds(tag, modified):
-                await _send_unchanged(self._send, self._scope, tag, modified)
+                unchanged = _unchanged(self._scope, tag, modified)
+                await self._send({"type": "http.response.start", "status": 304, "headers": unchanged})
+                await self._send({"type": "http.response.body", "body": b""})
                 return
         elif self._trace.generations or start["status"] >= 400:
             headers.append((b"cache-control", b"no-store"))
@@ -182,24 +206,18 @@ class _Finish:
         return body
 
 
-async def _send_kept(send: Send, scope: Scope, kept: KeptAnswer, modified: bytes | None) -> None:
-    headers = [*kept.headers, (b"x-request-id", os.urandom(16).hex().encode())]
-    if modified:
-        headers.append((b"last-modified", modified))
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else kept.body})
-
-
-async def _send_unchanged(send: Send, scope: Scope, tag: bytes, modified: bytes | None) -> None:
-    """Say that what the client has is current. The headers are those a 200 would have (section 15.4.5)."""
+def _unchanged(scope: Scope, tag: bytes, modified: bytes | None) -> _Headers:
+    """The headers of a 304 are those a 200 would have (section 15.4.5)."""
     headers = [(b"etag", tag), (b"cache-control", _KEEP), (b"vary", b"Accept, Accept-Encoding")]
-    headers.append((b"x-request-id", os.urandom(16).hex().encode()))
-    if modified:
-        headers.append((b"last-modified", modified))
     if any(name == b"origin" for name, _ in scope["headers"]):
         headers.append((b"access-control-allow-origin", b"*"))
-    await send({"type": "http.response.start", "status": 304, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    return _with_own(headers, modified)
+
+
+def _with_own(headers: Iterable[tuple[bytes, bytes]], modified: bytes | None) -> _Headers:
+    """The headers, with those that belong to this answer alone."""
+    own = (b"x-request-id", os.urandom(16).hex().encode())
+    return [*headers, own, (b"last-modified", modified)] if modified else [*headers, own]
 
 
 def _modified(pool: WorkerSource) -> bytes | None:

@@ -27,21 +27,22 @@ _OFFERS = (*GRAPH_FORMATS, HTML)
     "/ontology", operation_id="ontology", summary="The ontology: classes and properties", responses=GRAPH_RESPONSES
 )
 @router.get("/ontology.{suffix}", include_in_schema=False)
-async def ontology(request: Request, suffix: str = "") -> Response:
+async def ontology(request: Request) -> Response:
     """The terms of the ontology, in the format of the suffix or of the Accept header."""
-    return await _vocabulary(request, "Ontology", [_PROJECT / "ontology" / "trialweave.ttl"], suffix)
+    return await _vocabulary(request, "Ontology", [_PROJECT / "ontology" / "trialweave.ttl"])
 
 
 @router.get(
     "/shapes", operation_id="shapes", summary="The SHACL shapes that data is held to", responses=GRAPH_RESPONSES
 )
 @router.get("/shapes.{suffix}", include_in_schema=False)
-async def shapes(request: Request, suffix: str = "") -> Response:
+async def shapes(request: Request) -> Response:
     """All shapes, in the format of the suffix or of the Accept header."""
-    return await _vocabulary(request, "Shapes", sorted((_PROJECT / "shapes").glob("*.ttl")), suffix)
+    return await _vocabulary(request, "Shapes", sorted((_PROJECT / "shapes").glob("*.ttl")))
 
 
-async def _vocabulary(request: Request, title: str, files: Iterable[Path], suffix: str) -> Response:
+async def _vocabulary(request: Request, title: str, files: Iterable[Path]) -> Response:
+    suffix = request.path_params.get("suffix", "")
     if suffix and suffix not in SUFFIXES:
         raise NotFound(f"There is no format .{suffix}; there are {', '.join(SUFFIXES)}.")
     present = [file for file in files if file.is_file()]

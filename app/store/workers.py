@@ -75,6 +75,7 @@ class WorkerPool:
 
     def __init__(self, data: Path, settings: Settings, runs: Runs | None = None) -> None:
         self.data = DataDirectory(data)
+        self._pointer = data / "CURRENT"
         self._counts = runs or Runs()
         self._settings = settings
         self._ledger = Ledger(settings.client_seconds or _BUDGET)
@@ -122,7 +123,7 @@ class WorkerPool:
 
     def _look(self) -> tuple[int, int] | None:
         try:
-            status = (self.data.path / "CURRENT").stat()
+            status = self._pointer.stat()
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns
@@ -286,11 +287,18 @@ class WorkerPool:
             return None  # A worker is being replaced already.
         counts = Counter(run.caller.name for run in slow)
         crowded = sum(not run.aside for run in slow) >= self._settings.workers
-        greedy = [run for run in slow if counts[run.caller.name] > 1 and run.caller.name != caller.name]
+        # Who has as many slow queries as another cannot have that one's stopped, nor his own for one more of the kind.
+        givers = [
+            run
+            for run in slow
+            if counts[run.caller.name] > counts[caller.name]
+            or (run.caller.name == caller.name and self._is_quick(caller))
+        ]
+        greedy = [run for run in givers if counts[run.caller.name] > 1 and run.caller.name != caller.name]
         seated = any(not run.aside for run in slow)
         if not (crowded or (greedy and seated)):
             return None
-        return max(greedy or slow, key=lambda run: (self._ledger.spent(run.caller), run.started), default=None)
+        return max(greedy or givers, key=lambda run: (self._ledger.spent(run.caller), run.started), default=None)
 
     def _turned_slow(self, run: "_Run") -> None:
         run.slow = True

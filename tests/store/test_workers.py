@@ -368,6 +368,7 @@ def test_who_spends_most_gives_way_when_slow_queries_keep_others_out(filled: Pat
     async def scenario(pool: WorkerPool) -> None:
         slow = [asyncio.create_task(pool.run(ENDLESS, MANY)) for _ in range(4)]
         await asyncio.sleep(1.5)
+        assert not any(each.done() for each in slow), "nobody's own queries stop each other, nor those of others"
         for _ in range(3):
             assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
         stopped = [each for each in slow if each.done()]

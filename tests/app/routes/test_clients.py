@@ -1,16 +1,20 @@
 """A client is who the peer is, or who a trusted proxy says; nobody else is asked."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from fastapi import Request
 
+from app.keys import ApiKeys, Scope
 from app.routes.clients import caller_of
 from app.settings import Settings
 
 
-def request(peer: str, forwarded: list[str], settings: Settings) -> Request:
+def request(peer: str, forwarded: list[str], settings: Settings, key: str | None = None) -> Request:
     headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
+    if key:
+        headers.append((b"authorization", f"Bearer {key}".encode()))
     app = SimpleNamespace(state=SimpleNamespace(settings=settings))
     return Request({"type": "http", "headers": headers, "client": (peer, 4711), "app": app})
 
@@ -40,3 +44,14 @@ def test_this_machine_has_a_budget_only_where_one_is_set() -> None:
     assert caller_of(request("127.0.0.1", [], Settings(client_seconds=5))).charged
     proxied = request("127.0.0.1", ["198.51.100.7"], Settings(trusted_proxies="127.0.0.1"))
     assert caller_of(proxied).charged
+
+
+def test_a_key_that_holds_is_charged_wherever_it_is_used(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, write="keys")
+    text, key = ApiKeys(settings.keys_path).create("reader", Scope.READ, None)
+    for peer in ("192.0.2.1", "192.0.2.2"):
+        assert caller_of(request(peer, [], settings, text)).name == f"key {key.id}"
+    assert caller_of(request("192.0.2.1", [], settings, "nonsense")).name == "192.0.2.1"
+    assert caller_of(request("192.0.2.1", [], Settings(data=tmp_path), text)).name == "192.0.2.1"
+    ApiKeys(settings.keys_path).revoke(key.id)
+    assert caller_of(request("192.0.2.1", [], settings, text)).name == "192.0.2.1"

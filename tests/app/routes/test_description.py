@@ -60,8 +60,7 @@ def test_the_service_description_claims_what_is_true(described: TestClient) -> N
         "65,536 bytes",
         "30 seconds",
         "104,857,600 bytes",
-        "SERVICE is not available",
-        "updates are not available",
+        "SERVICE is not available; updates are not available",
     ):
         assert limit in limits
     union, named = (
