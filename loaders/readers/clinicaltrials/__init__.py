@@ -123,8 +123,11 @@ def _concepts(module: Json, known_mesh: Container[str] | None) -> dict[str, str]
 def _one(record: Any, digest: str | None, name: str, *, unfit: bool) -> Study | SourceError:
     if not isinstance(record, dict):
         return SourceError(name, "is not a study: an object with a protocolSection is expected")
-    # A study among many has no bytes of its own: its digest is of the study alone, however it was laid out.
-    digest = digest or sha256(orjson.dumps(record)).hexdigest()
+    try:
+        # A study among many has no bytes of its own: its digest is of the study alone, however it was laid out.
+        digest = digest or sha256(orjson.dumps(record)).hexdigest()
+    except orjson.JSONEncodeError:  # It writes fewer levels than it reads.
+        return SourceError(name, "is nested deeper than 250 levels, as no record is")
     source = Source(kind="CTGOV", name=PurePath(name).name, sha256=digest)
     replaced = characters.replaced_in(record) if unfit else 0
     try:

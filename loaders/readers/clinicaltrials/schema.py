@@ -96,6 +96,7 @@ def _tree() -> _Node:
 def _conform(data: dict[str, Any], node: _Node, found: Counter[str]) -> None:
     checks = node.checks
     unfit: list[str] = []
+    unknown: list[str] = []
     for key, value in data.items():
         check: Any = checks.get(key)
         kind = check.__class__
@@ -115,10 +116,13 @@ def _conform(data: dict[str, Any], node: _Node, found: Counter[str]) -> None:
                 _conform(value, check, found)
                 continue
         elif check is None:
+            unknown.append(key)
             if node.at(key) not in _IGNORED:
                 found[f"{node.at(key)}: is not a field of the registry; it was passed over"] += 1
             continue
         unfit.append(key)
+    for key in unknown:
+        del data[key]
     for key in unfit:
         _repair(data, key, checks[key], node.at(key), found)
 

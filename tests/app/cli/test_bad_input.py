@@ -65,6 +65,10 @@ BAD = {
     "surrogate.json": (dumped(study()).replace(b'"NCT00000001"', b'"\\ud800"'), "is not JSON"),
     "wide.json": (dumped(study()).decode().encode("utf-16"), "is in UTF-16, which is not read here"),
     "wide-without-mark.json": (dumped(study()).decode().encode("utf-16-le"), "is in UTF-16"),
+    "deep-field.json": (
+        b'[{"protocolSection": {"x": ' + b"[" * 300 + b"]" * 300 + b"}}]",
+        "is nested deeper than 250 levels",
+    ),
     "deep.json": (b'{"protocolSection":' + b"[" * 100_000, "is not JSON: depth limit exceeded"),
     "empty.json": (b"", "is empty"),
     "cut.xml": (articles()[:-400].encode(), "cut off in the middle of an article"),

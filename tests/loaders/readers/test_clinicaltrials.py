@@ -708,6 +708,14 @@ def places(node: Any) -> list[tuple[Any, Any]]:
     return [(node, key) for key, _ in items] + [place for _, each in items for place in places(each)]
 
 
+def test_an_unknown_field_may_be_as_deep_as_it_likes():
+    made = full_record()
+    for module, key in (("armsInterventionsModule", "armGroups"), ("contactsLocationsModule", "locations")):
+        made["protocolSection"][module][key][0]["nested"] = json.loads("[" * 500 + "]" * 500)
+    (study,) = clinicaltrials.read(json.dumps(made).encode(), "x.json")
+    assert sum("nested: is not a field" in each for each in study.source.warnings) == 2
+
+
 def test_a_warning_is_one_short_line_whatever_it_repeats():
     made = full_record()
     made["protocolSection"]["armsInterventionsModule"]["armGroups"][0]["interventionNames"] = ["Drug: \x1b[31m\n" * 500]
