@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from app.description.service import describe_service
-from app.errors import AnswerTooLarge, QueryTooLarge
+from app.errors import AnswerTooLarge, QueryTooLarge, TrialweaveError
+from app.federation.federation import Explanation, Federation
 from app.logs import fields
 from app.pages.facts import rows
 from app.pages.rendering import render
@@ -17,10 +18,17 @@ from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chos
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
 from app.query.guard import QueryForm, check_query, is_repeatable
 from app.routes.bodies import read_body
-from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency, WritesDependency
+from app.routes.dependencies import (
+    FederationDependency,
+    PoolDependency,
+    QueryPool,
+    SettingsDependency,
+    WritesDependency,
+)
+from app.routes.problems import problem
 from app.routes.updates import body_limit, run_update
 from app.settings import Settings
-from app.store.base import Query
+from app.store.base import Answer, Query
 from loaders.link.identifiers import BASE
 
 __all__ = ["router"]
@@ -36,7 +44,11 @@ _PAGE_ROWS = 1000
 @router.get("/sparql", operation_id="query_by_get", summary="Ask a SPARQL query")
 @router.post("/sparql", operation_id="query_by_post", summary="Ask a SPARQL query")
 async def endpoint(
-    request: Request, pool: PoolDependency, writes: WritesDependency, settings: SettingsDependency
+    request: Request,
+    pool: PoolDependency,
+    writes: WritesDependency,
+    federation: FederationDependency,
+    settings: SettingsDependency,
 ) -> Response:
     """Answer a SPARQL 1.1 query, or run an update where writing is on; without either, describe the service."""
     body = await _read_body(request, settings)
@@ -49,7 +61,9 @@ async def endpoint(
         case DescriptionOperation():
             return _describe(request, settings, accept)
         case QueryOperation():
-            return await _answer(operation, accept, pool, settings)
+            if operation.explain:
+                return await _explain(request, operation, pool, federation, settings)
+            return await _answer(operation, accept, pool, federation, settings)
 
 
 @router.options("/sparql", operation_id="query_options", summary="Methods of the endpoint")
@@ -73,16 +87,50 @@ def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Re
     return Response(content, media_type=chosen.content_type, headers={"Vary": "Accept"})
 
 
-async def _answer(operation: QueryOperation, accept: Sequence[str], pool: QueryPool, settings: Settings) -> Response:
-    level = logging.INFO if settings.log_queries else logging.DEBUG
-    _log.log(level, "query", extra=fields(text=operation.text))
-    form = check_query(operation.text, settings)
+async def _answer(
+    operation: QueryOperation, accept: Sequence[str], pool: QueryPool, federation: Federation, settings: Settings
+) -> Response:
+    form = _checked(operation, federation, settings)
     is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
     chosen = negotiate(accept, (*(GRAPH_FORMATS if is_graph else SOLUTION_FORMATS), HTML))
-    answer = await pool.run(_query(operation, chosen), repeatable=is_repeatable(operation.text))
+    answer = await _ask(_query(operation, chosen), pool, federation)
     if chosen.format is HTML:
         return _result_page(operation.text, form, answer.body)
     return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
+
+
+def _checked(operation: QueryOperation, federation: Federation, settings: Settings) -> QueryForm:
+    level = logging.INFO if settings.log_queries else logging.DEBUG
+    _log.log(level, "query", extra=fields(text=operation.text))
+    return check_query(operation.text, settings, services=federation.is_on)
+
+
+async def _ask(query: Query, pool: QueryPool, federation: Federation, explanation: Explanation | None = None) -> Answer:
+    if not federation.concerns(query.text):
+        return await pool.run(query, repeatable=is_repeatable(query.text))
+
+    async def ask(local: Query) -> Answer:
+        return await pool.run(local, repeatable=False)  # What endpoints answer may be another thing the next time.
+
+    with pool.while_connected():
+        return await federation.answer(query, ask, explanation)
+
+
+async def _explain(
+    request: Request, operation: QueryOperation, pool: QueryPool, federation: Federation, settings: Settings
+) -> Response:
+    """How the query was answered, with the answer; or how far it got, with the error and its status."""
+    form = _checked(operation, federation, settings)
+    is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
+    explanation = Explanation([], [], operation.text)
+    try:
+        answer = await _ask(_query(operation, Chosen(HTML, "")), pool, federation, explanation)
+    except TrialweaveError as error:
+        told = problem(request, error)
+        return JSONResponse(explanation.shown() | {"answer": None}, told.status_code, {"Cache-Control": "no-store"})
+    text = answer.body.decode()
+    content = explanation.shown() | {"answer": text if is_graph else json.loads(text)}
+    return JSONResponse(content, headers={"Cache-Control": "no-store"})
 
 
 def _query(operation: QueryOperation, chosen: Chosen) -> Query:
