@@ -166,7 +166,7 @@ class Client:
                 break
             except _Later as later:
                 if attempt == _TRIES or later.seconds > budget.seconds(_LONGEST_WAIT):
-                    raise Overloaded(later.message) from None
+                    raise ServiceFailed(later.message) from None
                 await asyncio.sleep(later.seconds)
         expires = time.monotonic() + self.settings.service_cache_seconds
         if self.settings.service_cache_seconds:

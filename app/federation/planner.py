@@ -114,7 +114,7 @@ class Planner:
             try:
                 (iri,) = resolved(self._structure.prologue, [service.term.text], self._query.base_iri)
             except SyntaxError as error:
-                raise BadRequest(f"The endpoint {service.term.text[:200]} cannot be read: {error}.") from None
+                raise BadRequest(f"SERVICE {service.term.text[:200]} names no address: {error}.") from None
             self._targets[service] = self._client.policy.allowed(iri.value)
             self._check_targets(service.groups[0])
 
