@@ -20,6 +20,9 @@ __all__ = [
     "QueryRefused",
     "QuerySyntaxError",
     "QueryTooLarge",
+    "ServiceFailed",
+    "ServiceTimeout",
+    "ServiceTooLarge",
     "StoreDamaged",
     "StoreError",
     "StoreFailed",
@@ -139,6 +142,18 @@ class WorkerLost(TrialweaveError):
     """The worker process ended while it evaluated the query, most often because it ran out of memory or stack."""
 
 
+class ServiceFailed(TrialweaveError):
+    """An endpoint that a SERVICE clause names does not answer, or not with solutions."""
+
+
+class ServiceTimeout(ServiceFailed):
+    """Such an endpoint took longer than it may."""
+
+
+class ServiceTooLarge(ServiceFailed):
+    """Such an endpoint has more to say than is taken from it."""
+
+
 class StoreError(TrialweaveError):
     """The store could not do what was asked."""
 
@@ -181,12 +196,15 @@ STATUS: dict[type[TrialweaveError], int] = {
     BodyTooLarge: 413,
     QueryTooLarge: 413,
     AnswerTooLarge: 413,
+    ServiceTooLarge: 413,
     UnsupportedMediaType: 415,
     Violations: 422,
     BudgetSpent: 429,
     WorkerLost: 500,
+    ServiceFailed: 502,
     StoreFailed: 502,
     StoreError: 503,
     Busy: 503,
     DeadlineExceeded: 504,
+    ServiceTimeout: 504,
 }

@@ -10,12 +10,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from app.errors import TrialweaveError
+from app.federation.federation import Federation
 from app.metrics import Metrics
 from app.pages.rendering import STATIC
 from app.query.cache import AnswerCache
 from app.routes import (
     description,
     dump,
+    federation,
     graph_store,
     health,
     home,
@@ -62,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     application.state.settings = chosen
     application.state.metrics = Metrics()
     application.state.cache = AnswerCache(chosen.cached_bytes)
+    application.state.federation = Federation(chosen)
     application.state.writes = WriteQueue(chosen.data, chosen)
     handle_problems(application)
     # Found first, and without what the framework does for a route, which takes longer than a quick query. The same
@@ -78,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 _ROUTES = (
     home,
     sparql,
+    federation,
     updates,
     graph_store,
     health,
@@ -107,6 +111,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
             await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
         yield
     finally:
+        await application.state.federation.close()
         await writes.close()
         await validators.close()
         await pool.close()

@@ -2,9 +2,9 @@
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings"]
@@ -109,6 +109,37 @@ class Settings(BaseSettings):
     store_proxy: SecretStr | None = Field(None, description="The proxy it is reached through; none if unset.")
     store_timeout: float = Field(600.0, gt=0, description="Seconds without a byte after which a load gives it up.")
     store_connections: int = Field(8, ge=1, description="Queries sent to it at a time.")
+
+    service_allow: str = Field(
+        "", description="Endpoints that SERVICE may ask, whole addresses with commas between; none if empty."
+    )
+    service_allow_private: bool = Field(
+        False, description="Whether those may have names with addresses that are not public."
+    )
+    service_credentials_file: Path | None = Field(
+        None, description='A JSON file: endpoint to {"bearer": …} or {"user": …, "password": …}.'
+    )
+    service_proxy: SecretStr | None = Field(None, description="The proxy they are reached through; none if unset.")
+    service_timeout: float = Field(30.0, gt=0, description="Seconds one request to an endpoint may take.")
+    service_total: float = Field(60.0, gt=0, description="Seconds all requests of a query may take together.")
+    service_requests: int = Field(500, ge=1, description="Requests a query may lead to.")
+    service_parallel: int = Field(4, ge=1, description="Requests of a query at a time.")
+    service_rows: int = Field(100_000, ge=1, description="Rows that an endpoint may answer a clause with.")
+    service_bytes: int = Field(
+        32 * 1024 * 1024, ge=1024, description="Bytes that endpoints may answer a query with, all together."
+    )
+    service_bindings: int = Field(
+        10_000, ge=1, description="Bindings sent to an endpoint for a clause; with more, all of it is asked for."
+    )
+    service_cache_seconds: float = Field(60.0, ge=0, description="Seconds for which an endpoint's answer is kept.")
+    service_cache_bytes: int = Field(32 * 1024 * 1024, ge=0, description="Bytes of memory for such answers.")
+
+    @model_validator(mode="after")
+    def _services(self) -> Self:
+        from app.federation.policy import Policy  # reads these settings, and so imports them
+
+        Policy(self)  # Its error says what is wrong.
+        return self
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.errors import BadRequest, TrialweaveError
+from app.federation.federation import Explanation, Federation
 from app.query.budget import HOUSE
 from app.query.guard import check_query
 from app.settings import Settings
@@ -19,7 +20,19 @@ from app.store.evaluation import evaluate
 from app.store.opening import open_pool
 from app.store.quarantine import Quarantine
 
-__all__ = ["ask_directory", "ask_endpoint", "ask_quarantine", "graph_media_type", "read_query", "show"]
+__all__ = [
+    "Explanation",
+    "ask_directory",
+    "ask_endpoint",
+    "ask_quarantine",
+    "graph_media_type",
+    "read_query",
+    "show",
+    "show_explanation",
+]
+
+_ASKED = 300
+"""Characters of a query that are shown of what was sent."""
 
 _SOLUTIONS = {
     "table": "text/csv",
@@ -70,16 +83,20 @@ def graph_media_type(format: str) -> str:
     return _GRAPHS[format]
 
 
-def ask_directory(settings: Settings, text: str, format: str) -> Answer:
-    """Answer from the store, with the same limits as the service's."""
-    query = _query(text, format, settings)
+def ask_directory(settings: Settings, text: str, format: str, explanation: Explanation | None = None) -> Answer:
+    """Answer from the store, and from endpoints for SERVICE, with the same limits as the service's."""
+    federation = Federation(settings)
+    query = _query(text, format, settings, services=federation.is_on)
 
     async def ask() -> Answer:
         pool = open_pool(settings.model_copy(update={"workers": 1}))
         await pool.start()
         try:
-            return await pool.run(query, HOUSE)
+            if not federation.concerns(text):
+                return await pool.run(query, HOUSE)
+            return await federation.answer(query, lambda local: pool.run(local, HOUSE), explanation)
         finally:
+            await federation.close()
             await pool.close()
 
     return asyncio.run(ask())
@@ -128,10 +145,26 @@ def show(answer: Answer, format: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _query(text: str, format: str, settings: Settings) -> Query:
+def show_explanation(explanation: Explanation) -> None:
+    """Print what was sent to endpoints as a table, to standard error: the answer goes to standard output."""
+    table = Table("endpoint", "rows", "bytes", "ms", "cache", "query", "error", header_style="bold")
+    for sent in explanation.requests:
+        asked = " ".join(str(sent["query"]).split())
+        short = asked if len(asked) <= _ASKED else f"{asked[:_ASKED]}…"
+        numbers = ["" if sent[name] is None else f"{sent[name]:,}" for name in ("rows", "bytes", "milliseconds")]
+        cells = [sent["endpoint"], *numbers, "yes" if sent["cache"] else "no", short, sent["error"] or ""]
+        table.add_row(*map(_escape, cells))
+    console = Console(highlight=False, stderr=True)
+    if not console.is_terminal:
+        console = Console(highlight=False, stderr=True, width=240)
+    console.print(table)
+    print(f"{len(explanation.requests)} sent", file=sys.stderr)
+
+
+def _query(text: str, format: str, settings: Settings, *, services: bool = False) -> Query:
     if format not in {**_SOLUTIONS, **_GRAPHS}:
         raise BadRequest(f"'{format}' is not a format; use one of {', '.join({**_SOLUTIONS, **_GRAPHS})}.")
-    form = check_query(text, settings)
+    form = check_query(text, settings, services=services)
     asks_graph = form in {"CONSTRUCT", "DESCRIBE"}
     if form == "ASK" and format in {"table", "csv", "tsv"}:
         format = "json"

@@ -123,6 +123,7 @@ def query(
     endpoint: Annotated[str | None, typer.Option(help="Ask this SPARQL endpoint instead.")] = None,
     format: Annotated[str, typer.Option("--format", help="table, json, csv, tsv, xml, ttl, nt, jsonld, …")] = "table",
     quarantine: Annotated[bool, typer.Option("--quarantine", help="Ask the graphs that were turned away.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what SERVICE sent to other endpoints.")] = False,
 ) -> None:
     """Answer a SPARQL query from a data directory or an endpoint."""
     from app.cli import ask
@@ -133,7 +134,12 @@ def query(
     elif quarantine:
         answer = ask.ask_quarantine(_data(data), text, format)
     else:
-        answer = ask.ask_directory(Settings(data=_data(data)), text, format)
+        explanation = ask.Explanation([], [])
+        try:
+            answer = ask.ask_directory(Settings(data=_data(data)), text, format, explanation)
+        finally:
+            if explain:
+                ask.show_explanation(explanation)
     ask.show(answer, format)
 
 

@@ -49,6 +49,8 @@ def _statements(service: ox.NamedNode, settings: Settings) -> Iterator[ox.Triple
     if settings.writing != "off":
         yield ox.Triple(service, _sd("supportedLanguage"), _sd("SPARQL11Update"))
     yield ox.Triple(service, _sd("feature"), _sd("UnionDefaultGraph"))
+    if settings.service_allow.strip():
+        yield ox.Triple(service, _sd("feature"), _sd("BasicFederatedQuery"))
     yield ox.Triple(service, _sd("defaultEntailmentRegime"), ox.NamedNode("http://www.w3.org/ns/entailment/Simple"))
     for name in _RESULT_FORMATS:
         yield ox.Triple(service, _sd("resultFormat"), ox.NamedNode(_FORMATS + name))
@@ -63,12 +65,14 @@ def _statements(service: ox.NamedNode, settings: Settings) -> Iterator[ox.Triple
 
 def _limits(settings: Settings) -> str:
     writing = {"off": "are not available", "keys": "need a key", "open": "are open to this machine"}[settings.writing]
+    asked = ", ".join(filter(None, map(str.strip, settings.service_allow.split(","))))
+    services = f"SERVICE may ask {asked}" if asked else "SERVICE is not available"
     return (
         f"A query has at most {settings.query_bytes:,} bytes, {settings.query_depth} levels of nesting and "
         f"{settings.query_branches} branches, runs at most {settings.query_timeout:g} seconds in at most "
         f"{settings.worker_memory:,} bytes of memory, and answers with at most {settings.answer_bytes:,} bytes. "
         f"{settings.workers} queries run at a time, {settings.queue} wait up to {settings.queue_wait:g} seconds. "
-        f"SERVICE is not available; updates {writing}."
+        f"{services}; updates {writing}."
     )
 
 

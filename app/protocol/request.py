@@ -23,11 +23,15 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 @dataclass(frozen=True, slots=True)
 class QueryOperation:
-    """A query, and the dataset the request names for it: None when it names no graph of that kind (section 2.1.4)."""
+    """A query, and the dataset the request names for it: None when it names no graph of that kind (section 2.1.4).
+
+    `explain` asks how it is answered instead of the answer alone, by the parameter or the header of that name.
+    """
 
     text: str
     default_graphs: tuple[str, ...] | None = None
     named_graphs: tuple[str, ...] | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ _Parameters = dict[str, list[str]]
 _FORM = "application/x-www-form-urlencoded"
 _QUERY = "application/sparql-query"
 _UPDATE = "application/sparql-update"
+_YES = ("1", "true", "yes")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
@@ -63,6 +68,8 @@ def parse_request(method: str, query_string: bytes, headers: Mapping[str, str], 
     Raises BadRequest, MethodNotAllowed and UnsupportedMediaType.
     """
     parameters = decode_parameters(query_string, "the URL")
+    if explain := headers.get("trialweave-explain"):
+        parameters.setdefault("explain", []).append(explain)
     if method in ("GET", "HEAD"):
         return _get(parameters)
     if method != "POST":
@@ -106,7 +113,8 @@ def _form(parameters: _Parameters) -> Operation:
 def _query(parameters: _Parameters) -> QueryOperation:
     _refuse(parameters, ("using-graph-uri", "using-named-graph-uri"), "an update")
     default, named = _graphs(parameters, "default-graph-uri"), _graphs(parameters, "named-graph-uri")
-    return QueryOperation(_only(parameters, "query"), default, named)
+    explain = parameters.get("explain", [""])[-1].lower() in _YES
+    return QueryOperation(_only(parameters, "query"), default, named, explain)
 
 
 def _update(parameters: _Parameters) -> UpdateOperation:

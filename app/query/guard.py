@@ -13,7 +13,7 @@ from app.errors import QueryRefused, QuerySyntaxError, QueryTooLarge
 from app.settings import Settings
 from app.sparql.tokens import Token, place, syntax_error, tokens
 
-__all__ = ["QueryForm", "check_query", "check_update", "is_repeatable"]
+__all__ = ["QueryForm", "check_query", "check_update", "is_repeatable", "uses_service"]
 
 
 class QueryForm(StrEnum):
@@ -35,17 +35,18 @@ _CODEPOINT = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _VOLATILE = re.compile("NOW|RAND|UUID|BNODE", re.IGNORECASE)
 
 
-def check_query(text: str, settings: Settings) -> QueryForm:
+def check_query(text: str, settings: Settings, *, services: bool = False) -> QueryForm:
     """Say which form of query `text` is, or raise what is wrong with it. It may still not parse.
 
-    Raises QueryTooLarge (`query_bytes`, `query_depth`, `query_branches`), QueryRefused (SERVICE, LOAD) and
-    QuerySyntaxError (a text that is not made of SPARQL's tokens, or starts with no query form).
+    With `services`, SERVICE may stand in it as a word of its own, for `app.federation` to see to. Raises QueryTooLarge
+    (`query_bytes`, `query_depth`, `query_branches`), QueryRefused (SERVICE, LOAD) and QuerySyntaxError (a text that is
+    not made of SPARQL's tokens, or starts with no query form).
     """
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > settings.query_bytes:
         raise QueryTooLarge(f"The query has {size:,} bytes; this endpoint reads at most {settings.query_bytes:,}.")
-    _check_decoded(text, settings)
-    first = _check(text, settings)
+    _check_decoded(text, settings, services=services)
+    first = _check(text, settings, services=services)
     if first is None:
         raise syntax_error(text, len(text), "the text ends before a SELECT, ASK, CONSTRUCT or DESCRIBE")
     return _form(text, first)
@@ -56,8 +57,8 @@ def check_update(text: str, settings: Settings) -> None:
 
     Its length is for the caller to check. LOAD is refused as SERVICE is: neither may make this service fetch.
     """
-    _check_decoded(text, settings)
-    first = _check(text, settings)
+    _check_decoded(text, settings, services=False)
+    first = _check(text, settings, services=False)
     if first and not _UPDATE.match(first.text):
         kind = "a query" if _FORM.match(first.text) else "no update"
         raise syntax_error(text, first.start, f"{first.text[:40]} begins {kind}, and an update was expected")
@@ -74,7 +75,14 @@ def is_repeatable(text: str) -> bool:
     )
 
 
-def _check_decoded(text: str, settings: Settings) -> None:
+def uses_service(text: str) -> bool:
+    """Whether SERVICE stands in the query as a keyword. Nearly all texts are told by their letters."""
+    return bool(_REFUSED.search(text)) and any(
+        token.kind == "word" and token.text.upper() == "SERVICE" for token in tokens(text)
+    )
+
+
+def _check_decoded(text: str, settings: Settings, *, services: bool) -> None:
     r"""Refuse what the text says once its \u escapes are decoded, which the standard does before it reads tokens.
 
     The engine decodes them inside strings and IRIs only, so both readings count (W3C SPARQL 1.1 Query, section 19.2).
@@ -83,7 +91,7 @@ def _check_decoded(text: str, settings: Settings) -> None:
         return
     decoded = _CODEPOINT.sub(_decode, text)
     try:
-        _check(decoded, settings)
+        _check(decoded, settings, services=services)
     except QuerySyntaxError:
         return  # Not SPARQL in this reading; the text itself is checked next.
 
@@ -93,7 +101,7 @@ def _decode(escape: re.Match[str]) -> str:
     return chr(code) if code < 0x110000 else escape[0]
 
 
-def _check(text: str, settings: Settings) -> Token | None:
+def _check(text: str, settings: Settings, *, services: bool) -> Token | None:
     """Refuse what the tokens tell, and return the first word behind the prologue: it says what the text does."""
     first: Token | None = None
     branches = 0
@@ -102,7 +110,8 @@ def _check(text: str, settings: Settings) -> Token | None:
         if token.depth > settings.query_depth:
             raise QueryTooLarge(f"The text nests deeper than the {settings.query_depth} levels this endpoint accepts.")
         if token.kind == "word":
-            _refuse_keyword(text, token)
+            if not (services and token.text.upper() == "SERVICE"):
+                _refuse_keyword(text, token)
             if first is None and token.text.upper() not in _PROLOGUE:
                 first = token
         elif token.text == "{" and previous and _may_read_as_service(previous, before_previous):

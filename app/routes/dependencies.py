@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
+from app.federation.federation import Federation
 from app.metrics import Metrics
 from app.query.budget import Caller
 from app.routes.clients import caller_of
@@ -16,6 +17,7 @@ from app.store.base import Answer, Query, StoreInfo
 from app.store.writes import WriteQueue
 
 __all__ = [
+    "FederationDependency",
     "MetricsDependency",
     "PoolDependency",
     "QueryPool",
@@ -82,6 +84,7 @@ class QueryPool:
 
     def __init__(self, request: Request) -> None:
         self._request = request
+        self._watched = False
         self._source: WorkerSource = request.app.state.pool
         self._trace: Trace = request.scope.get("trialweave.trace") or Trace()
 
@@ -97,12 +100,22 @@ class QueryPool:
 
     async def run(self, query: Query, repeatable: bool = True) -> Answer:
         """Answer the query; errors as those of the pool. Say so where the same query may have another answer."""
-        with self._while_connected():
+        with nullcontext() if self._watched else self._while_connected():
             answer = await self._source.run(query, caller_of(self._request))
         self._trace.generations.add(answer.generation)
         self._trace.queries += 1
         self._trace.volatile |= not repeatable
         return answer
+
+    @contextmanager
+    def while_connected(self) -> Iterator[None]:
+        """Stop what is done inside when the client has gone; nothing inside may ask for the same."""
+        with self._while_connected():
+            self._watched = True
+            try:
+                yield
+            finally:
+                self._watched = False
 
     async def info(self) -> StoreInfo:
         """Say what is published."""
@@ -156,10 +169,15 @@ async def _metrics(request: Request) -> Metrics:
     return cast(Metrics, request.app.state.metrics)
 
 
+async def _federation(request: Request) -> Federation:
+    return cast(Federation, request.app.state.federation)
+
+
 async def _writes(request: Request) -> WriteQueue:
     return cast(WriteQueue, request.app.state.writes)
 
 
+FederationDependency = Annotated[Federation, Depends(_federation)]
 MetricsDependency = Annotated[Metrics, Depends(_metrics)]
 SettingsDependency = Annotated[Settings, Depends(_settings)]
 PoolDependency = Annotated[QueryPool, Depends(_pool)]

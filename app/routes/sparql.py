@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from app.description.service import describe_service
-from app.errors import AnswerTooLarge, QueryTooLarge
+from app.errors import AnswerTooLarge, QueryTooLarge, TrialweaveError
+from app.federation.federation import Explanation, Federation
 from app.logs import fields
 from app.pages.facts import rows
 from app.pages.rendering import render
@@ -19,9 +20,10 @@ from app.query.guard import QueryForm, check_query, is_repeatable
 from app.routes.bodies import read_body
 from app.routes.dependencies import QueryPool
 from app.routes.documented import WRITE_RESPONSES, answers, body, parameter, problems
+from app.routes.problems import problem
 from app.routes.updates import body_limit, run_update
 from app.settings import Settings
-from app.store.base import Query
+from app.store.base import Answer, Query
 from loaders.link.identifiers import BASE
 
 __all__ = ["endpoint", "router"]
@@ -42,6 +44,7 @@ _USING = [
     parameter("using-graph-uri", "A graph that an update's WHERE is matched against", many=True),
     parameter("using-named-graph-uri", "A graph that GRAPH finds in an update's WHERE", many=True),
 ]
+_EXPLAIN = parameter("explain", "1 to be told how the query is answered, and what was sent to other endpoints")
 _ANSWERS = answers((*SOLUTION_FORMATS, *GRAPH_FORMATS, HTML), "The answer, or a description of the service")
 
 
@@ -50,7 +53,7 @@ _ANSWERS = answers((*SOLUTION_FORMATS, *GRAPH_FORMATS, HTML), "The answer, or a 
     operation_id="query_by_get",
     summary="Ask a SPARQL query",
     responses=_ANSWERS | problems(403),
-    openapi_extra={"parameters": [parameter("query", "A query; without it, what this service is"), *_GRAPHS]},
+    openapi_extra={"parameters": [parameter("query", "A query; without it, what this service is"), *_GRAPHS, _EXPLAIN]},
 )
 @router.post(
     "/sparql",
@@ -58,7 +61,7 @@ _ANSWERS = answers((*SOLUTION_FORMATS, *GRAPH_FORMATS, HTML), "The answer, or a 
     summary="Ask a SPARQL query, or run an update",
     responses=_ANSWERS | {204: {"description": "The update is done, and visible"}} | WRITE_RESPONSES,
     openapi_extra={
-        "parameters": [*_GRAPHS, *_USING],
+        "parameters": [*_GRAPHS, *_USING, _EXPLAIN],
         "requestBody": body(["application/sparql-query", "application/sparql-update"], ["query", "update"]),
     },
 )
@@ -75,7 +78,10 @@ async def endpoint(request: Request) -> Response:
         case DescriptionOperation():
             return _describe(request, settings, accept)
         case QueryOperation():
-            return await _answer(operation, accept, QueryPool(request), settings)
+            pool, federation = QueryPool(request), request.app.state.federation
+            if operation.explain:
+                return await _explain(request, operation, pool, federation, settings)
+            return await _answer(operation, accept, pool, federation, settings)
 
 
 @router.options("/sparql", operation_id="query_options", summary="Methods of the endpoint", status_code=204)
@@ -99,16 +105,50 @@ def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Re
     return Response(content, media_type=chosen.content_type, headers={"Vary": "Accept"})
 
 
-async def _answer(operation: QueryOperation, accept: Sequence[str], pool: QueryPool, settings: Settings) -> Response:
-    level = logging.INFO if settings.log_queries else logging.DEBUG
-    _log.log(level, "query", extra=fields(text=operation.text))
-    form = check_query(operation.text, settings)
+async def _answer(
+    operation: QueryOperation, accept: Sequence[str], pool: QueryPool, federation: Federation, settings: Settings
+) -> Response:
+    form = _checked(operation, federation, settings)
     is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
     chosen = negotiate(accept, (*(GRAPH_FORMATS if is_graph else SOLUTION_FORMATS), HTML))
-    answer = await pool.run(_query(operation, chosen), repeatable=is_repeatable(operation.text))
+    answer = await _ask(_query(operation, chosen), pool, federation)
     if chosen.format is HTML:
         return _result_page(operation.text, form, answer.body)
     return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
+
+
+def _checked(operation: QueryOperation, federation: Federation, settings: Settings) -> QueryForm:
+    level = logging.INFO if settings.log_queries else logging.DEBUG
+    _log.log(level, "query", extra=fields(text=operation.text))
+    return check_query(operation.text, settings, services=federation.is_on)
+
+
+async def _ask(query: Query, pool: QueryPool, federation: Federation, explanation: Explanation | None = None) -> Answer:
+    if not federation.concerns(query.text):
+        return await pool.run(query, repeatable=is_repeatable(query.text))
+
+    async def ask(local: Query) -> Answer:
+        return await pool.run(local, repeatable=False)  # What endpoints answer may be another thing the next time.
+
+    with pool.while_connected():
+        return await federation.answer(query, ask, explanation)
+
+
+async def _explain(
+    request: Request, operation: QueryOperation, pool: QueryPool, federation: Federation, settings: Settings
+) -> Response:
+    """How the query was answered, with the answer; or how far it got, with the error and its status."""
+    form = _checked(operation, federation, settings)
+    is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
+    explanation = Explanation([], [], operation.text)
+    try:
+        answer = await _ask(_query(operation, Chosen(HTML, "")), pool, federation, explanation)
+    except TrialweaveError as error:
+        told = problem(request, error)
+        return JSONResponse(explanation.shown() | {"answer": None}, told.status_code, {"Cache-Control": "no-store"})
+    text = answer.body.decode()
+    content = explanation.shown() | {"answer": text if is_graph else json.loads(text)}
+    return JSONResponse(content, headers={"Cache-Control": "no-store"})
 
 
 def _query(operation: QueryOperation, chosen: Chosen) -> Query:

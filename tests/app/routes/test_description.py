@@ -56,12 +56,7 @@ def test_the_service_description_claims_what_is_true(described: TestClient) -> N
     features = {each.rpartition("#")[2] for each in found if "description#feature>" in each}
     assert features == {"UnionDefaultGraph>"}
     (limits,) = [each for each in found if "rdf-schema#comment" in each]
-    for limit in (
-        "65,536 bytes",
-        "30 seconds",
-        "104,857,600 bytes",
-        "SERVICE is not available; updates are not available",
-    ):
+    for limit in ("65,536 bytes", "30 seconds", "104,857,600 bytes", "SERVICE is not available; updates are not"):
         assert limit in limits
     union, named = (
         described.post("/sparql", data={"query": f"SELECT (COUNT(*) AS ?n) {{ {pattern} }}"}).json()
