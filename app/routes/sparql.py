@@ -1,5 +1,6 @@
 """The SPARQL endpoint (W3C SPARQL 1.1 Protocol)."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Sequence
@@ -32,6 +33,9 @@ _log = logging.getLogger(__name__)
 
 _PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_ROWS = 1000
+
+_LONG = 4096
+"""Characters of a query from which looking through it takes so long that others are to be served meanwhile."""
 
 
 _GRAPHS = [
@@ -102,13 +106,22 @@ def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Re
 async def _answer(operation: QueryOperation, accept: Sequence[str], pool: QueryPool, settings: Settings) -> Response:
     level = logging.INFO if settings.log_queries else logging.DEBUG
     _log.log(level, "query", extra=fields(text=operation.text))
-    form = check_query(operation.text, settings)
+    form, repeatable = await _examine(operation.text, settings)
     is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
     chosen = negotiate(accept, (*(GRAPH_FORMATS if is_graph else SOLUTION_FORMATS), HTML))
-    answer = await pool.run(_query(operation, chosen), repeatable=is_repeatable(operation.text))
+    answer = await pool.run(_query(operation, chosen), repeatable=repeatable)
     if chosen.format is HTML:
         return _result_page(operation.text, form, answer.body)
     return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
+
+
+async def _examine(text: str, settings: Settings) -> tuple[QueryForm, bool]:
+    """What form of query it is, and whether its answer may be given again. Raises what `check_query` does."""
+
+    def examine() -> tuple[QueryForm, bool]:
+        return check_query(text, settings), is_repeatable(text)
+
+    return examine() if len(text) < _LONG else await asyncio.to_thread(examine)
 
 
 def _query(operation: QueryOperation, chosen: Chosen) -> Query:
