@@ -161,7 +161,7 @@ BOMB = b'<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]><a>&c;</a>'
         ("application/n-triples", b"<a:a> <a:b> <a:c> .\n<a:a> <a:b> .", 400, 2, "Not N-Triples"),
         ("application/ld+json", b'{\n"a":', 400, 2, "Not JSON"),
         ("application/rdf+xml", b"<a>\n</b>", 400, 2, "Not well-formed XML: mismatched tag"),
-        ("application/json", b'{\n"protocolSection": ', 400, 2, "not JSON"),
+        ("application/json", b'{\n"protocolSection": ', 400, 2, "the JSON ends before it is complete"),
         ("application/xml", b"<a>\n</b>", 400, 2, "Not well-formed XML"),
         ("application/yaml", b"label: x\nnct: NCT1\n", 400, 2, "is not NCT and eight digits"),
         ("application/rdf+xml", BOMB, 400, None, "DOCTYPE"),
