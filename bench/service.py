@@ -153,8 +153,8 @@ def _wrk(url: str, *options: str, seconds: int = _ROUND_SECONDS) -> str:
 
 
 def _rate(said: str) -> float:
-    if wrong := _errors(said):
-        sys.exit(f"bench.service: {wrong}")
+    if "Non-2xx" in said:
+        sys.exit(f"bench.service: {_errors(said)}")
     return float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0])
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
 from app.errors import BadRequest, MethodNotAllowed, UnsupportedMediaType
 
@@ -57,7 +58,6 @@ _QUERY = "application/sparql-query"
 _UPDATE = "application/sparql-update"
 _YES = ("1", "true", "yes")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _ABSOLUTE_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\x00-\x20<>\"{}|^`\\]*")
 
@@ -166,8 +166,7 @@ def _decode(encoded: bytes, place: str) -> str:
     if bad := _BAD_ESCAPE.search(encoded):
         found = encoded[bad.start() : bad.start() + 3].decode("ascii", "backslashreplace")
         raise BadRequest(f"A parameter in {place} has the invalid percent escape {found}; write a percent sign as %25.")
-    plain = _ESCAPE.sub(lambda escape: bytes((int(escape[1], 16),)), encoded.replace(b"+", b" "))
-    return _utf8(plain, f"A parameter in {place}")
+    return _utf8(unquote_to_bytes(encoded.replace(b"+", b" ")), f"A parameter in {place}")
 
 
 def _utf8(encoded: bytes, place: str) -> str:

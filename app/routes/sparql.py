@@ -1,5 +1,6 @@
 """The SPARQL endpoint (W3C SPARQL 1.1 Protocol)."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ _log = logging.getLogger(__name__)
 
 _PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_ROWS = 1000
+
+_LONG = 4096
+"""Characters of a query from which looking through it takes so long that others are to be served meanwhile."""
 
 
 _GRAPHS = [
@@ -108,24 +112,36 @@ def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Re
 async def _answer(
     operation: QueryOperation, accept: Sequence[str], pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
-    form = _checked(operation, federation, settings)
+    form, repeatable = await _examined(operation, federation, settings)
     is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
     chosen = negotiate(accept, (*(GRAPH_FORMATS if is_graph else SOLUTION_FORMATS), HTML))
-    answer = await _ask(_query(operation, chosen), pool, federation)
+    answer = await _ask(_query(operation, chosen), repeatable, pool, federation)
     if chosen.format is HTML:
         return _result_page(operation.text, form, answer.body)
     return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
 
 
-def _checked(operation: QueryOperation, federation: Federation, settings: Settings) -> QueryForm:
+async def _examined(operation: QueryOperation, federation: Federation, settings: Settings) -> tuple[QueryForm, bool]:
+    """What form of query it is, and whether its answer may be given again. Raises what `check_query` does."""
+    text = operation.text
     level = logging.INFO if settings.log_queries else logging.DEBUG
-    _log.log(level, "query", extra=fields(text=operation.text))
-    return check_query(operation.text, settings, services=federation.is_on)
+    _log.log(level, "query", extra=fields(text=text))
+
+    def examine() -> tuple[QueryForm, bool]:
+        return check_query(text, settings, services=federation.is_on), is_repeatable(text)
+
+    return examine() if len(text) < _LONG else await asyncio.to_thread(examine)
 
 
-async def _ask(query: Query, pool: QueryPool, federation: Federation, explanation: Explanation | None = None) -> Answer:
+async def _ask(
+    query: Query,
+    repeatable: bool,
+    pool: QueryPool,
+    federation: Federation,
+    explanation: Explanation | None = None,
+) -> Answer:
     if not federation.concerns(query.text):
-        return await pool.run(query, repeatable=is_repeatable(query.text))
+        return await pool.run(query, repeatable=repeatable)
 
     async def ask(local: Query) -> Answer:
         return await pool.run(local, repeatable=False)  # What endpoints answer may be another thing the next time.
@@ -138,11 +154,11 @@ async def _explain(
     request: Request, operation: QueryOperation, pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
     """How the query was answered, with the answer; or how far it got, with the error and its status."""
-    form = _checked(operation, federation, settings)
+    form, repeatable = await _examined(operation, federation, settings)
     is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
     explanation = Explanation([], [], operation.text)
     try:
-        answer = await _ask(_query(operation, Chosen(HTML, "")), pool, federation, explanation)
+        answer = await _ask(_query(operation, Chosen(HTML, "")), repeatable, pool, federation, explanation)
     except TrialweaveError as error:
         told = problem(request, error)
         return JSONResponse(explanation.shown() | {"answer": None}, told.status_code, {"Cache-Control": "no-store"})

@@ -70,22 +70,19 @@ class Crowd:
         return sorted(self.waits)[int(len(self.waits) * 0.99)]
 
 
-def test_bombs_are_contained_and_well_behaved_clients_hardly_notice(live: Live) -> None:
-    quiet = Crowd(live)
-    time.sleep(4)
-    before = quiet.stop()
-    crowd = Crowd(live)
-    with ThreadPoolExecutor(3) as attackers:
-        answers = dict(
-            zip(BOMBS, attackers.map(lambda bomb: live.ask(bomb, "127.0.0.66"), BOMBS.values()), strict=True)
-        )
-    during = crowd.stop()
+def test_bombs_are_contained_and_well_behaved_clients_hardly_notice(live: Live, data: Path) -> None:
+    """A second service is asked the same at the same time, which nobody attacks: so a busy machine is no excuse."""
+    with serving(data) as spared:
+        crowd, control = Crowd(live), Crowd(spared)
+        with ThreadPoolExecutor(3) as attackers:
+            attacks = attackers.map(lambda bomb: live.ask(bomb, "127.0.0.66"), BOMBS.values())
+            answers = dict(zip(BOMBS, attacks, strict=True))
+        attacked, quiet = crowd.stop(), control.stop()
     assert {name: status for name, (status, _, _) in answers.items() if status not in CONTAINED} == {}
     for name, (status, body, _) in answers.items():
         assert status == 200 or body.startswith(b'{"type":'), name
-    assert crowd.statuses == quiet.statuses == {200}
-    print(f"p99 {before * 1000:.0f} ms quiet, {during * 1000:.0f} ms with bombs, of {len(crowd.waits)}")
-    assert during < 3 * before
+    assert crowd.statuses == control.statuses == {200}
+    assert attacked < 3 * quiet, f"99 of 100 within {attacked * 1000:.0f} ms, where without bombs {quiet * 1000:.0f} ms"
 
 
 def eventually(holds: Callable[[], bool]) -> bool:

@@ -1,10 +1,14 @@
 import csv
 import io
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pyoxigraph as ox
 import pytest
 from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 SELECT = "SELECT ?n { ?s <https://w3id.org/trialweave/ontology#enrollmentCount> ?n } ORDER BY ?n"
@@ -163,3 +167,11 @@ def test_pages_of_other_hosts_may_ask(client: TestClient) -> None:
     for answer in (preflight, refused):
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("query", ["CONSTRUCT WHERE { ?s ?p ?o }", "SELECT * { ?s ?p ?o }"])
+def test_an_answer_beyond_the_cap_is_a_413(data: Path, query: str) -> None:
+    with TestClient(create_app(Settings(data=data, workers=1, answer_bytes=1000))) as client:
+        answer = client.post("/sparql", data={"query": query})
+        assert (answer.status_code, answer.json()["title"]) == (413, "Answer too large")
+        assert client.post("/sparql", data={"query": "ASK {}"}).status_code == 200
