@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -225,12 +226,14 @@ def test_quarantine_lists_what_was_turned_away(tmp_path):
     assert rows.split() == ["n", "65"]
 
 
-def test_rollback_brings_the_generation_before_back(tmp_path):
-    folder = str(tmp_path / "data")
-    run("load", "studies/oh-2018.yaml", "--data", folder)
-    run("load", "studies", "--data", folder)
+def test_rollback_brings_the_generation_before_back(data, tmp_path):
+    folder, asked = str(tmp_path / "data"), "ASK { GRAPH <https://w3id.org/trialweave/graph/rdf/more> { ?s ?p ?o } }"
+    shutil.copytree(data, folder)
+    (tmp_path / "more.nt").write_text("<https://example.org/a> <https://example.org/b> <https://example.org/c> .\n")
+    assert run("load", "--format", "rdf", str(tmp_path / "more.nt"), "--data", folder).returncode == 0
+    assert '"boolean":true' in run("query", "-", "--data", folder, stdin=asked).stdout
     assert run("rollback", "--data", folder).stdout == "Generation 1 is current again.\n"
-    assert run("study", "23810205", "--data", folder).returncode == 1
+    assert '"boolean":false' in run("query", "-", "--data", folder, stdin=asked).stdout
 
 
 def test_doctor_finds_this_machine_well(data):

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.intake import load
+from loaders.documents import documents
 from tests.paths import ROOT, STUDIES
 
 ENDLESS = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }"
@@ -77,8 +79,7 @@ class Server:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("server") / "data"
-    command = [str(Path(sys.executable).parent / "trialweave"), "load", str(STUDIES), "--data", str(folder)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    assert load(folder, documents([str(STUDIES)])).complete
     return folder
 
 
