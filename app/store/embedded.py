@@ -16,7 +16,6 @@ from app.store.changes import as_update
 from app.store.evaluation import dump, evaluate, select
 from app.store.generations import ENGINE, DataDirectory, engine_errors
 from app.store.union import count_named, with_union, without_graphs
-from app.store.updating import read_graph, run_update, write
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -215,6 +214,8 @@ class EmbeddedStore:
         See `updating` for what it means here, and for `using` and `using_named`. `check` gets the names of the graphs
         that were written to; what it raises undoes the update. The caller has refused LOAD and SERVICE before.
         """
+        from app.store.updating import run_update  # brings a parser, which query workers must not wait for
+
         with self._changing():
             check(run_update(self._store, text, using, using_named, base_iri))
 
@@ -226,6 +227,8 @@ class EmbeddedStore:
         A document is a media type and its bytes. Its blank nodes become new ones, and its relative IRIs are relative to
         the graph's. Raises BadRequest, StoreFull.
         """
+        from app.store.updating import read_graph, write
+
         with self._changing():
             name = ox.NamedNode(graph)
             new = not self._store.contains_named_graph(name)
