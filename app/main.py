@@ -33,6 +33,7 @@ from app.routes.observation import Observation
 from app.routes.problems import handle_problems
 from app.routes.validators import Validators
 from app.settings import Settings
+from app.store.nursery import Nursery
 from app.store.opening import Pool, open_pool
 from app.store.writes import WriteQueue
 from app.validation.pool import ValidatorPool
@@ -99,22 +100,24 @@ _ROUTES = (
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
     counted = application.state.metrics = Metrics()
-    pool = application.state.pool = open_pool(settings, counted.queries)
-    validators = application.state.validators = ValidatorPool(settings, counted.validations)
+    nursery = Nursery(settings.worker_memory)
+    pool = application.state.pool = open_pool(settings, counted.queries, nursery)
+    validators = application.state.validators = ValidatorPool(settings, nursery, counted.validations)
     writes: WriteQueue = application.state.writes
-    await pool.start()
-    writes.start()
-    _watch(counted, pool, validators)
-    counted.cache(application.state.cache)
     try:
+        await pool.start()
+        writes.start(nursery)
+        _watch(counted, pool, validators)
+        counted.cache(application.state.cache)
         with suppress(TrialweaveError):  # A remote store may come later, and counting may take longer than it may.
             await pool.info()  # Counted now, so that the first look at /health does not wait for a worker.
         yield
     finally:
         await application.state.federation.close()
         await writes.close()
-        await validators.close()
+        validators.close()
         await pool.close()
+        await nursery.close()
 
 
 def _watch(counted: Metrics, pool: Pool, validators: ValidatorPool) -> None:

@@ -13,9 +13,9 @@ from app.errors import TrialweaveError
 from app.resources import ONTOLOGY_FILE, SHAPES, VALUES_FILE
 from app.settings import Settings
 from app.store.generations import DataDirectory
+from app.store.nursery import isolation
 from app.store.opening import open_reader
 from app.store.quarantine import Quarantine
-from app.store.workers import isolation
 
 __all__ = ["Finding", "examine"]
 

@@ -11,6 +11,7 @@ from app.settings import Settings
 from app.store.base import Answer, Query, Store, StoreInfo
 from app.store.embedded import PATIENCE, EmbeddedReader, EmbeddedStore
 from app.store.generations import DataDirectory
+from app.store.nursery import Nursery
 
 __all__ = ["Pool", "Reader", "Writer", "open_pool", "open_reader", "open_writer", "require_local"]
 
@@ -117,12 +118,15 @@ def open_writer(data: Path) -> Writer:
     return RemoteStore(data, settings)
 
 
-def open_pool(settings: Settings, runs: Runs | None = None) -> Pool:
-    """Make the service's pool; it is not started yet. `runs` counts what becomes of queries."""
+def open_pool(settings: Settings, runs: Runs | None = None, nursery: Nursery | None = None) -> Pool:
+    """Make the service's pool; it is not started yet. `runs` counts what becomes of queries.
+
+    Workers come from the nursery, where the store needs any.
+    """
     if settings.store_url is None:
         from app.store.workers import WorkerPool
 
-        return WorkerPool(settings.data, settings, runs)
+        return WorkerPool(settings.data, settings, runs, nursery)
     from app.store.remote import RemotePool
 
     return RemotePool(settings, runs)

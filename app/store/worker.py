@@ -1,8 +1,7 @@
 """The query worker: a process that evaluates queries on one published generation, and may die of any of them.
 
-Started by `workers.WorkerPool` as `python -m app.store.worker DATA FD MEMORY LIMIT`: the data directory, the descriptor
-of a socket, the bytes of memory it may use, and the bytes an answer may have. It imports as little as it can, so that a
-replacement is there at once.
+Forked for `workers.WorkerPool` by `app.store.forking`, which has set the limits it runs under. It imports as little as
+it can, so that a service is up at once and a worker takes little memory.
 
 A frame, either way, is two 4-byte lengths (big-endian), a JSON object and a body. A query's request is
 `{"generation": n}`, to move on to that generation, and with it `"query": {…}` or `"count": true`; an answer is
@@ -22,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.errors import QuerySyntaxError, TrialweaveError
+from app.errors import QuerySyntaxError, TrialweaveError, UnreadableDocument
 from app.store.base import Query
 from app.store.embedded import EmbeddedReader
 
@@ -57,20 +56,15 @@ def leave_network() -> str:
     return f"network not cut off: {os.strerror(ctypes.get_errno())}"
 
 
-def main() -> None:
-    """Answer the queries of the parent."""
-    serve(_answering_queries)
+def main(connection: socket.socket, data: Path, limit: int) -> None:
+    """Answer the queries of the parent; an answer may have `limit` bytes."""
+    serve(connection, lambda: _answering_queries(data, limit))
 
 
-def serve(answering: Callable[[Path, int], Answering]) -> None:
-    """Serve the parent until it closes the socket or dies, with what `answering` makes of the data and the limit."""
-    data = Path(sys.argv[1])
-    descriptor, memory, limit = map(int, sys.argv[2:5])
-    leave_network()
-    limit_memory(memory)
-    connection = socket.socket(fileno=descriptor)
+def serve(connection: socket.socket, prepare: Callable[[], Answering]) -> None:
+    """Answer the parent's requests as `prepare` says, until the parent closes the socket or dies. Does not return."""
     threading.stack_size(STACK)
-    threading.Thread(target=_serve, args=(connection, answering, data, limit), daemon=True).start()
+    threading.Thread(target=_serve, args=(connection, prepare), daemon=True).start()
     # The parent's end closes when it says goodbye and when it is killed; neither may leave a query running.
     goodbye = select.poll()
     goodbye.register(connection, 0)
@@ -105,10 +99,10 @@ class _Published:
         return self._reader
 
 
-def _serve(connection: socket.socket, answering: Callable[[Path, int], Answering], data: Path, limit: int) -> None:
+def _serve(connection: socket.socket, prepare: Callable[[], Answering]) -> None:
     """Answer one request after the other. What is no error for the asker ends the process, not just this thread."""
     try:
-        answer = answering(data, limit)
+        answer = prepare()
         requests = connection.makefile("rb")
         _send(connection, {"ready": True})
         while frame := requests.read(HEADER.size):
@@ -142,7 +136,9 @@ def _answer(reader: EmbeddedReader, request: dict[str, Any], limit: int) -> tupl
 
 
 def _failure(error: TrialweaveError) -> dict[str, Any]:
-    position = {"line": error.line, "column": error.column} if isinstance(error, QuerySyntaxError) else {}
+    position = {}
+    if isinstance(error, QuerySyntaxError | UnreadableDocument):
+        position = {"line": error.line, "column": error.column}
     return {"error": type(error).__name__, "message": error.message, **position}
 
 
@@ -152,7 +148,3 @@ def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") 
     connection.sendall(HEADER.pack(len(text), len(body)) + text + body[:_BLOCK])
     if len(body) > _BLOCK:
         connection.sendall(memoryview(body)[_BLOCK:])
-
-
-if __name__ == "__main__":
-    main()

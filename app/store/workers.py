@@ -14,10 +14,7 @@ the last free worker is for clients of quick queries only.
 import asyncio
 import json
 import logging
-import os
 import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -25,28 +22,34 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import app
 from app import errors
-from app.errors import Busy, DeadlineExceeded, QuerySyntaxError, StoreDamaged, StoreError, TrialweaveError, WorkerLost
+from app.errors import (
+    Busy,
+    DeadlineExceeded,
+    QuerySyntaxError,
+    StoreDamaged,
+    StoreError,
+    TrialweaveError,
+    UnreadableDocument,
+    WorkerLost,
+)
 from app.metrics import Runs
 from app.query.budget import HOUSE, Caller, Ledger
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
 from app.store.generations import ENGINE, DataDirectory
+from app.store.nursery import Nursery
 from app.store.worker import HEADER
 
-__all__ = ["PYTHON", "Worker", "WorkerPool", "environment", "error_of", "isolation"]
+__all__ = ["Worker", "WorkerPool", "error_of"]
 
 _log = logging.getLogger(__name__)
 
 _QUERY = [field.name for field in fields(Query)]
 
-# -P: the folder the service was started in is no place to import code from.
-PYTHON = [sys.executable, "-P"]
-"""What a worker of any kind is started with."""
-
-_START = 10.0
-"""Seconds a new worker may take until it is ready; it takes well under a tenth of one."""
+_START = 20.0
+"""Seconds a new worker may take until it is ready: a few milliseconds, but for what it imports itself (a validator's
+shapes, about one second) and for the first one of all, whose fork server starts before it."""
 
 _WATCH = 0.5
 """Seconds between looks at CURRENT while idle; every query looks as well."""
@@ -60,9 +63,6 @@ _SLOW = 0.5
 _QUICK = 0.1
 """Seconds that the queries of a client take on average, at most, for it to get the last free worker."""
 
-_NICE = 15
-"""The claim to the processor of a process set aside: about a thirtieth of that of another."""
-
 _BUDGET = 60.0
 """Worker seconds a minute for clients from elsewhere, where the operator has said nothing."""
 
@@ -70,11 +70,15 @@ _BUDGET = 60.0
 class WorkerPool:
     """`settings.workers` processes that answer from the published generation. To be used in one event loop.
 
-    `runs` counts what becomes of queries.
+    `runs` counts what becomes of queries. The processes come from the nursery, or from one of the pool's own.
     """
 
-    def __init__(self, data: Path, settings: Settings, runs: Runs | None = None) -> None:
+    def __init__(
+        self, data: Path, settings: Settings, runs: Runs | None = None, nursery: Nursery | None = None
+    ) -> None:
         self.data = DataDirectory(data)
+        self._nursery = nursery or Nursery(settings.worker_memory)
+        self._owns_nursery = nursery is None
         self._pointer = data / "CURRENT"
         self._counts = runs or Runs()
         self._settings = settings
@@ -148,8 +152,9 @@ class WorkerPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for worker in self._workers:
             worker.kill()
-        await asyncio.gather(*(worker.gone() for worker in self._workers))
         self._workers.clear()
+        if self._owns_nursery:
+            await self._nursery.close()
 
     async def run(self, query: Query, caller: Caller = HOUSE) -> Answer:
         """Answer the query on a free worker.
@@ -320,42 +325,36 @@ class WorkerPool:
     def _give_back(self, run: "_Run") -> None:
         if run.aside:
             # It has no claim to the processor any more, and no way to get it back.
-            run.worker.kill()
-            self._spawn(self._bury(run.worker))
+            self._end(run.worker)
             self._set_aside()
         elif run.worker.idle:
             self._idle.append(run.worker)
         else:
-            run.worker.kill()
-            self._spawn(self._replace(run.worker))
+            self._end(run.worker)
+            self._spawn(self._start_another())
         self._settle()
 
-    async def _bury(self, worker: "Worker") -> None:
-        await worker.gone()
+    def _end(self, worker: "Worker") -> None:
+        worker.kill()
         self._workers.discard(worker)
-
-    async def _replace(self, worker: "Worker") -> None:
-        await self._bury(worker)
-        await self._start_another()
 
     async def _start_another(self) -> None:
         while not self._closed:
             try:
                 await self._add_worker()
                 return
-            except (StoreError, OSError) as error:
+            except (StoreError, WorkerLost, OSError) as error:
                 _log.error("A query worker does not start: %s", error)
                 await asyncio.sleep(1)
 
     async def _add_worker(self) -> None:
-        worker = Worker(self.data.path, self._settings)
+        worker = await Worker.start(self._nursery, "app.store.worker", self.data.path, self._settings)
         self._workers.add(worker)
         try:
-            await worker.start()
+            # It opens the generation now, so that no query waits for that; if it cannot, the query will be told.
+            await worker.ask({"generation": self.generation})
         except BaseException:
-            worker.kill()
-            await worker.gone()
-            self._workers.discard(worker)
+            self._end(worker)
             raise
         self._idle.append(worker)
         self._settle()
@@ -411,35 +410,45 @@ class _Waiting:
 class Worker:
     """One worker process and the socket to it. `idle` is true between a complete answer and the next request."""
 
-    def __init__(self, data: Path, settings: Settings, module: str = "app.store.worker") -> None:
+    def __init__(
+        self, nursery: Nursery, number: int, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], limit: int
+    ) -> None:
         self.idle = False
         self.generation = -1
-        self._answer_bytes = settings.answer_bytes
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._process = _start_process(data, settings, theirs, module)
-            except BaseException:
-                ours.close()
-                raise
-        self._socket = ours
-        self._writer: asyncio.StreamWriter | None = None
+        self._nursery = nursery
+        self._number = number
+        self._reader, self._writer = streams
+        self._answer_bytes = limit
 
-    async def start(self) -> None:
-        """Wait until the process is ready. Raises StoreError when it is not in time."""
-        self._reader, self._writer = await asyncio.open_unix_connection(sock=self._socket)
+    @classmethod
+    async def start(cls, nursery: Nursery, module: str, data: Path, settings: Settings) -> "Worker":
+        """Start a process that does what the module says with the data, and wait until it is ready.
+
+        Raises StoreError when it is not in time.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                number = await nursery.fork(module, data, settings.answer_bytes, theirs)
+            worker = cls(nursery, number, await asyncio.open_unix_connection(sock=ours), settings.answer_bytes)
+        except BaseException:
+            ours.close()
+            raise
         try:
             async with asyncio.timeout(_START):
-                await self._receive()
-        except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
-            raise StoreError(
-                "A query worker did not start; see the messages above, or try with more memory."
-            ) from error
-        self.idle = True
+                await worker._receive()
+        except BaseException as error:
+            worker.kill()
+            if isinstance(error, TimeoutError | OSError | asyncio.IncompleteReadError):
+                raise StoreError(
+                    "A worker process did not start; see the messages above, or try with more memory."
+                ) from error
+            raise
+        worker.idle = True
+        return worker
 
     async def ask(self, request: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """Send a request and wait for its answer, however long that takes. Raises WorkerLost."""
-        assert self._writer is not None, "start() comes first"
         self.idle = False
         text = json.dumps(request).encode()
         try:
@@ -464,62 +473,25 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
-        return self._process.poll() is None
+        return not (self._reader.at_eof() or self._writer.is_closing())
 
     def kill(self) -> None:
         """Stop the process now; calling it again does nothing."""
         self.idle = False
-        self._process.kill()
-        (self._writer or self._socket).close()
+        self._nursery.kill(self._number)
+        self._writer.close()
 
     def be_nice(self) -> None:
         """Have the process leave the processor to others from now on."""
-        pid = self._process.pid
-        with suppress(OSError):
-            # The process leads a group of its own. On Linux, the call for a process would be for one of its threads.
-            os.setpriority(os.PRIO_PGRP, pid, _NICE)
-        with suppress(OSError):
-            # It also leads a session, and where sessions share the processor evenly that alone would change nothing.
-            Path(f"/proc/{pid}/autogroup").write_text(str(_NICE))
-
-    async def gone(self) -> None:
-        """Wait until the killed process has left the process table."""
-        await asyncio.to_thread(self._process.wait)
-
-
-def _start_process(data: Path, settings: Settings, theirs: socket.socket, module: str) -> subprocess.Popen[bytes]:
-    arguments = [str(data), *map(str, (theirs.fileno(), settings.worker_memory, settings.answer_bytes))]
-    return subprocess.Popen(
-        [*PYTHON, "-m", module, *arguments],
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for the parent, which then stops its workers.
-        env=environment(),
-    )
-
-
-def isolation() -> str:
-    """Whether query workers on this machine are cut off the network, in words; tried out in a process of its own."""
-    attempt = "from app.store.worker import leave_network; print(leave_network())"
-    done = subprocess.run([*PYTHON, "-c", attempt], env=environment(), capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown: the attempt failed"
-
-
-def environment() -> dict[str, str]:
-    """This process's environment, with the project on the path also where it runs from a folder uninstalled.
-
-    Two heaps are enough for one query at a time; each more would take 64 MiB from the worker's address space.
-    """
-    paths = [str(Path(app.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "MALLOC_ARENA_MAX": "2"}
+        self._nursery.make_nice(self._number)
 
 
 _ERRORS = {name: getattr(errors, name) for name in errors.__all__ if name != "STATUS"}
 
 
 def error_of(header: dict[str, Any]) -> TrialweaveError:
+    """The error that a worker has told of in the header of its answer."""
     kind: type[TrialweaveError] = _ERRORS[header["error"]]
-    if issubclass(kind, QuerySyntaxError):
+    if issubclass(kind, QuerySyntaxError | UnreadableDocument):
         return kind(header["message"], header["line"], header["column"])
     return kind(header["message"])

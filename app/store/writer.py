@@ -1,12 +1,13 @@
 """The writer: a process that changes the store for the service, and may die of any update without harm.
 
-Started by `writes.WriteQueue` as `python -m app.store.writer DATA FD MEMORY LIMIT`, with `app.store.worker`'s frames. A
-request is `{"update": {…}}`, `{"put": {…}}` or `{"drop": {…}}`, with a text or documents as its body and the `checks`
-it has to pass; `{"publish": true}` makes everything since the last one visible, `{"publish": false}` forgets it. The
-data directory is locked from the first write to that, so that loading goes on in between.
+Forked for `writes.WriteQueue` by `app.store.forking`, with the frames of `app.store.worker`. A request is
+`{"update": {…}}`, `{"put": {…}}` or `{"drop": {…}}`, with a text or documents as its body and the `checks` it has to
+pass; `{"publish": true}` makes everything since the last one visible, `{"publish": false}` forgets it. The data
+directory is locked from the first write to that, so that loading goes on in between.
 """
 
 import io
+import socket
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,12 @@ _LOADED = DEFAULT_GRAPH.removesuffix("default")
 _SHOWN = 20
 
 
-def main() -> None:
+def main(connection: socket.socket, data: Path, _: int) -> None:
     """Do the writes of the parent."""
-    serve(_answering_writes)
+    serve(connection, lambda: _answering_writes(data))
 
 
-def _answering_writes(data: Path, _: int) -> Answering:
+def _answering_writes(data: Path) -> Answering:
     writer = _Writer(data)
 
     def answer(request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -111,7 +112,3 @@ def _validate(store: EmbeddedStore, graphs: Iterable[str]) -> None:
         more = f"\n… and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
         listed = "\n".join(lines[:_SHOWN])
         raise Violations(f"The write breaks the SHACL shapes, so nothing was changed:\n{listed}{more}")
-
-
-if __name__ == "__main__":
-    main()

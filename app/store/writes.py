@@ -15,6 +15,7 @@ from typing import Any
 
 from app.errors import Busy, DeadlineExceeded, TrialweaveError, WorkerLost
 from app.settings import Settings
+from app.store.nursery import Nursery
 from app.store.workers import Worker, error_of
 
 __all__ = ["Checks", "WriteQueue", "Written"]
@@ -65,8 +66,9 @@ class WriteQueue:
         self._process: Worker | None = None
         self._runner: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin to take writes. The process starts with the first one."""
+    def start(self, nursery: Nursery) -> None:
+        """Begin to take writes. The process comes from the nursery, with the first one."""
+        self._nursery = nursery
         self._work = asyncio.Event()  # Belongs to the event loop, which is another one when the service starts again.
         self._runner = asyncio.create_task(self._run())
 
@@ -76,7 +78,7 @@ class WriteQueue:
             self._runner.cancel()
             with suppress(asyncio.CancelledError):
                 await self._runner
-        await self._end_process()
+        self._end_process()
         while self._waiting:
             self._waiting.popleft().fail(Busy("The service is shutting down; nothing was changed."))
 
@@ -178,25 +180,17 @@ class WriteQueue:
             ) from None
         finally:
             if not process.idle:
-                await self._end_process()
+                self._end_process()
         if "error" in header:
             raise error_of(header)
         return header
 
     async def _started(self) -> Worker:
         if self._process is None:
-            process = Worker(self._data, self._settings, "app.store.writer")
-            try:
-                await process.start()
-            except BaseException:
-                process.kill()
-                await process.gone()
-                raise
-            self._process = process
+            self._process = await Worker.start(self._nursery, "app.store.writer", self._data, self._settings)
         return self._process
 
-    async def _end_process(self) -> None:
+    def _end_process(self) -> None:
         if self._process:
             self._process.kill()
-            await self._process.gone()
             self._process = None

@@ -1,23 +1,21 @@
 """The validation worker: a process that reads what a stranger sent, and may die of it.
 
-Started by `pool.ValidatorPool` as `python -m app.validation.worker MEMORY SECONDS`, with frames as in
-`app.store.worker` on standard input and output: a request is `{"content_type": …, "type": …}` with the body, an answer
-`{}` with the report in the media type `type`, or `{"error": …, "message": …}`.
+Forked for `pool.ValidatorPool` by `app.store.forking`, with the frames of `app.store.worker`: a request is
+`{"content_type": …, "type": …}` with the body, an answer `{}` with the report in the media type `type`, or
+`{"error": …, "message": …}`.
 """
 
-import json
 import os
-import signal
-import sys
-import threading
-from typing import Any, BinaryIO
+import socket
+from pathlib import Path
+from typing import Any
 
 import orjson
 import pyoxigraph as ox
 
-from app.errors import TrialweaveError, UnreadableDocument
+from app.errors import AnswerTooLarge
 from app.store.evaluation import GRAPH_TYPES, PREFIXES
-from app.store.worker import HEADER, STACK, leave_network, limit_memory
+from app.store.worker import Answering, serve
 from app.validation.checking import Validation, validate
 from app.validation.reading import kind_of
 from loaders import gate
@@ -28,42 +26,28 @@ JSON = "application/json"
 """The media type of the report in plain JSON."""
 
 _SH = "http://www.w3.org/ns/shacl#"
-_GRACE = 1.0
 
 
-def main() -> None:
-    """Serve the parent until it closes standard input or dies."""
-    memory, seconds = int(sys.argv[1]), float(sys.argv[2])
-    leave_network()
-    limit_memory(memory)
-    threading.stack_size(STACK)
-    # The parent stops a validation at the deadline. Should the parent be gone, the kernel does, whoever holds the lock
-    # of the interpreter.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+def main(connection: socket.socket, _: Path, limit: int) -> None:
+    """Validate what the parent sends; a report may have `limit` bytes."""
+    # What libraries have to say about a stranger's document does not belong into the service's log.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    serve(connection, lambda: _answering(limit))
+
+
+def _answering(limit: int) -> Answering:
     gate.validate(b"")  # Prepares the shapes, so that no client waits for that.
-    thread = threading.Thread(target=_serve, args=(sys.stdin.buffer, os.fdopen(os.dup(1), "wb"), seconds + _GRACE))
-    thread.start()
+
+    def answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+        report = _answer(data, request)
+        if len(report) > limit:
+            raise AnswerTooLarge(f"The report has over {limit:,} bytes; send less at once.")
+        return {}, report
+
+    return answer
 
 
-def _serve(requests: BinaryIO, answers: BinaryIO, seconds: float) -> None:
-    """Answer one request after the other. What is no error of the client ends the process, not just this thread."""
-    try:
-        _send(answers, {"ready": True})
-        while frame := requests.read(HEADER.size):
-            length, size = HEADER.unpack(frame)
-            request = json.loads(requests.read(length))
-            signal.setitimer(signal.ITIMER_REAL, seconds)
-            try:
-                body = _answer(requests.read(size), request)
-                _send(answers, {}, body)
-            except TrialweaveError as error:
-                _send(answers, _failure(error))
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    except BaseException:
-        os._exit(1)
-
-
-def _answer(data: bytes, request: dict[str, str]) -> bytes:
+def _answer(data: bytes, request: dict[str, Any]) -> bytes:
     found = validate(data, kind_of(request["content_type"]))
     if request["type"] == JSON:
         return orjson.dumps(_as_json(found), option=orjson.OPT_INDENT_2)
@@ -99,18 +83,3 @@ def _as_json(found: Validation) -> dict[str, Any]:
             for each in found.checked
         ],
     }
-
-
-def _failure(error: TrialweaveError) -> dict[str, Any]:
-    position = {"line": error.line, "column": error.column} if isinstance(error, UnreadableDocument) else {}
-    return {"error": type(error).__name__, "message": error.message, **position}
-
-
-def _send(answers: BinaryIO, header: dict[str, Any], body: bytes = b"") -> None:
-    text = json.dumps(header).encode()
-    answers.write(HEADER.pack(len(text), len(body)) + text + body)
-    answers.flush()
-
-
-if __name__ == "__main__":
-    main()

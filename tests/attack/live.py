@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from tests.paths import ROOT
+from tests.processes import workers
 
 __all__ = ["Live", "serving"]
 
@@ -38,9 +39,7 @@ class Live:
 
     def workers(self) -> list[int]:
         """The ids of its worker processes."""
-        listed = subprocess.run(["ps", "-eww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
-        lines = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
-        return [int(pid) for pid, parent, args in lines if int(parent) == self.process.pid and "store.worker" in args]
+        return workers("store.worker", self.process.pid)
 
 
 @contextmanager

@@ -28,7 +28,9 @@ from app.query.budget import Caller
 from app.settings import Settings
 from app.store.base import Query, ReplaceGraph
 from app.store.embedded import rollback
-from app.store.workers import WorkerPool, isolation
+from app.store.nursery import isolation
+from app.store.workers import WorkerPool
+from tests.processes import running, workers
 from tests.store.conftest import Publish, graph
 
 POINT = Query("SELECT ?o { <http://example.org/a> ?p ?o }", solutions_type="text/csv")
@@ -57,13 +59,12 @@ def serve(data: Path, scenario: Scenario, **knobs: float) -> None:
             await scenario(pool)
 
     asyncio.run(run())
-    assert processes(data) == []
+    assert processes() == []
 
 
-def processes(data: Path) -> list[int]:
-    """The worker processes that serve the data directory."""
-    listed = subprocess.run(["ps", "-eww", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
-    return [int(line.split()[0]) for line in listed.splitlines() if f" -m app.store.worker {data} " in line]
+def processes() -> list[int]:
+    """The worker processes that serve here."""
+    return workers("store.worker")
 
 
 async def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> None:
@@ -125,20 +126,20 @@ def test_an_absent_directory_serves_an_empty_store(data: Path, publish: Publish)
 )
 def test_an_error_of_the_query_costs_no_worker(filled: Path, query: Query, error: type[TrialweaveError]) -> None:
     async def scenario(pool: WorkerPool) -> None:
-        before = processes(filled)
+        before = processes()
         with pytest.raises(error) as caught:
             await pool.run(query)
         if isinstance(caught.value, QuerySyntaxError):
             assert (caught.value.line, caught.value.column) == (1, 11)
         assert (await pool.run(POINT)).body == b"o\r\none\r\n"
-        assert processes(filled) == before
+        assert processes() == before
 
     serve(filled, scenario, answer_bytes=10_000)
 
 
 def test_the_deadline_stops_an_endless_query_while_others_are_answered(filled: Path) -> None:
     async def scenario(pool: WorkerPool) -> None:
-        before = set(processes(filled))
+        before = set(processes())
         began = time.monotonic()
         endless = asyncio.create_task(pool.run(ENDLESS))
         for _ in range(20):
@@ -147,7 +148,7 @@ def test_the_deadline_stops_an_endless_query_while_others_are_answered(filled: P
         with pytest.raises(DeadlineExceeded, match=r"longer than 0\.7 seconds"):
             await endless
         assert time.monotonic() - began < 2
-        await eventually(lambda: len(after := set(processes(filled))) == 2 and len(after & before) == 1)
+        await eventually(lambda: len(after := set(processes())) == 2 and len(after & before) == 1)
 
     serve(filled, scenario, query_timeout=0.7, workers=2)
 
@@ -175,14 +176,14 @@ def test_a_query_nested_as_deeply_as_the_service_lets_in_is_answered(filled: Pat
 
 def test_cancelling_stops_the_query_and_frees_the_worker(filled: Path) -> None:
     async def scenario(pool: WorkerPool) -> None:
-        (before,) = processes(filled)
+        (before,) = processes()
         endless = asyncio.create_task(pool.run(ENDLESS))
         await asyncio.sleep(0.1)
         endless.cancel()
         with pytest.raises(asyncio.CancelledError):
             await endless
         assert (await pool.run(POINT)).body == b"o\r\none\r\n"
-        assert before not in processes(filled)
+        assert before not in processes()
 
     serve(filled, scenario, workers=1)
 
@@ -258,7 +259,7 @@ def test_a_pointer_damaged_while_serving_does_not_stop_the_service(filled: Path)
     async def scenario(pool: WorkerPool) -> None:
         (filled / "CURRENT").write_text("nonsense")
         assert pool.generation == 1
-        os.kill(processes(filled)[0], signal.SIGKILL)
+        os.kill(processes()[0], signal.SIGKILL)
         answers = await asyncio.gather(*(pool.run(POINT) for _ in range(4)), return_exceptions=True)
         assert sum(isinstance(answer, WorkerLost) for answer in answers) <= 1
         assert (await pool.run(POINT)).body == b"o\r\none\r\n"
@@ -270,7 +271,7 @@ def test_a_damaged_directory_does_not_start(filled: Path) -> None:
     (filled / "CURRENT").write_text("nonsense")
     with pytest.raises(StoreDamaged):
         serve(filled, pytest.fail)
-    assert processes(filled) == []
+    assert processes() == []
 
 
 def test_a_damaged_generation_does_not_start(filled: Path) -> None:
@@ -278,7 +279,7 @@ def test_a_damaged_generation_does_not_start(filled: Path) -> None:
         file.unlink()
     with pytest.raises(StoreDamaged, match="does not open"):
         serve(filled, pytest.fail)
-    assert processes(filled) == []
+    assert processes() == []
 
 
 def test_a_foreign_directory_does_not_start(tmp_path: Path) -> None:
@@ -308,11 +309,11 @@ asyncio.run(main())
     with service.stdout:
         service.stdout.readline()
     time.sleep(0.2)
-    before = processes(filled)
+    before = workers("store.worker", service.pid)
     service.kill()
     service.wait()
     assert len(before) == 2
-    asyncio.run(eventually(lambda: not processes(filled)))
+    asyncio.run(eventually(lambda: not running(before)))
 
 
 def test_closing_stops_running_queries(filled: Path) -> None:
@@ -338,7 +339,7 @@ def test_workers_reach_no_network_where_the_platform_allows(filled: Path) -> Non
 
 
 def test_a_worker_is_light() -> None:
-    program = "import app.store.worker, sys; print(*sys.modules)"
+    program = "import app.store.forking, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"fastapi", "rdflib", "pydantic", "asyncio", "logging", "loaders"} & set(loaded)
 
@@ -355,11 +356,11 @@ def test_slow_queries_go_on_beside_the_workers(filled: Path) -> None:
         for _ in range(20):
             assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
         assert time.monotonic() - began < 1
-        assert len(processes(filled)) == 4
+        assert len(processes()) == 4
         for each in slow:
             assert not each.done()
             each.cancel()
-        await eventually(lambda: len(processes(filled)) == 2)
+        await eventually(lambda: len(processes()) == 2)
 
     serve(filled, scenario, workers=2, slow_queries=2)
 
@@ -402,10 +403,10 @@ def test_a_spent_budget_turns_away_before_a_worker_hears_of_it(filled: Path) -> 
         with pytest.raises(DeadlineExceeded):
             await pool.run(ENDLESS, MANY)
         assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
-        before = processes(filled)
+        before = processes()
         with pytest.raises(BudgetSpent):
             await pool.run(ENDLESS, MANY)
         assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
-        assert processes(filled) == before
+        assert processes() == before
 
     serve(filled, scenario, workers=1, query_timeout=0.4, client_seconds=0.2)

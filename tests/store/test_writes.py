@@ -11,7 +11,9 @@ import pytest
 from app.errors import Busy, DeadlineExceeded, StoreInUse, WorkerLost
 from app.settings import Settings
 from app.store.embedded import PATIENCE, EmbeddedReader, EmbeddedStore
+from app.store.nursery import Nursery
 from app.store.writes import Checks, WriteQueue, Written
+from tests.processes import workers
 
 FREE = Checks(only_own=False, shapes=False)
 ROWS = " ".join(map(str, range(80)))
@@ -20,12 +22,14 @@ ENDLESS = f"INSERT {{ <x:a> <x:p> ?a }} WHERE {{ {' '.join(f'VALUES ?{v} {{ {ROW
 
 def serve(data: Path, scenario: Callable[[WriteQueue], Awaitable[None]], **knobs: float) -> None:
     async def run() -> None:
-        queue = WriteQueue(data, Settings(data=data, **knobs))  # type: ignore[arg-type]
-        queue.start()
+        settings = Settings(data=data, **knobs)  # type: ignore[arg-type]
+        queue, nursery = WriteQueue(data, settings), Nursery(settings.worker_memory)
+        queue.start(nursery)
         try:
             await scenario(queue)
         finally:
             await queue.close()
+            await nursery.close()
 
     asyncio.run(run())
 
@@ -67,8 +71,8 @@ def test_one_that_is_stopped_takes_no_other_with_it(data: Path) -> None:
 def test_a_writer_that_is_killed_is_replaced(data: Path) -> None:
     async def scenario(queue: WriteQueue) -> None:
         await insert(queue, 1)
-        assert queue._process is not None
-        os.kill(queue._process._process.pid, signal.SIGKILL)
+        (writer,) = workers("store.writer")
+        os.kill(writer, signal.SIGKILL)
         with pytest.raises(WorkerLost):
             await insert(queue, 2)
         await insert(queue, 3)

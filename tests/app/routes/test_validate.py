@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 
@@ -15,11 +14,13 @@ from fastapi.testclient import TestClient
 from app.errors import AnswerTooLarge, Busy, DeadlineExceeded, UnreadableDocument, WorkerLost
 from app.main import create_app
 from app.settings import Settings
+from app.store.nursery import Nursery
 from app.validation.pool import ValidatorPool
 from loaders.documents import Document
 from loaders.pipeline import Ready, Run, take
 from tests.loaders.readers.made_up import full_record
 from tests.paths import SHARED, STUDIES, needs_shared
+from tests.processes import workers
 
 SH = "http://www.w3.org/ns/shacl#"
 SOUND = (STUDIES / "oh-2018.yaml").read_text()
@@ -234,18 +235,19 @@ TRIPLE = b"<x:a> a <https://w3id.org/trialweave/ontology#Cohort> ."
 
 def validators() -> list[int]:
     """The validation processes that this process has started."""
-    listed = subprocess.run(["ps", "-eww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in listed.splitlines() if "app.validation.worker" in line]
-    return [int(pid) for pid, parent, _ in rows if int(parent) == os.getpid()]
+    return workers("validation.worker")
 
 
 def with_pool(scenario: object, **knobs: float) -> None:
     async def run() -> None:
-        pool = ValidatorPool(Settings(**knobs))  # type: ignore[arg-type]
+        settings = Settings(**knobs)  # type: ignore[arg-type]
+        nursery = Nursery(settings.worker_memory)
+        pool = ValidatorPool(settings, nursery)
         try:
             await scenario(pool)  # type: ignore[operator]
         finally:
-            await pool.close()
+            pool.close()
+            await nursery.close()
 
     before = set(validators())
     asyncio.run(run())
