@@ -6,7 +6,7 @@ grammar; wherever it could read a text differently, the lexer takes the reading 
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.errors import QuerySyntaxError
 
@@ -31,8 +31,9 @@ _ESCAPE = rf"""\\[tbnrf\\"']|{_UCHAR}"""
 
 _TOKEN = re.compile(
     rf"""
-    (?P<space>    [ \t\r\n]++ | \#[^\r\n]*+ )
-  | (?P<iri>      <(?:[^\x00-\x20<>"{{}}|^`\\]|{_UCHAR})*+> )
+    (?: [ \t\r\n]++ | \#[^\r\n]*+ )*+
+    (?:
+    (?P<iri>      <(?:[^\x00-\x20<>"{{}}|^`\\]|{_UCHAR})*+> )
   | (?P<string>   '''(?:[^'\\]|{_ESCAPE}|'(?!''))*+''' | \"\"\"(?:[^"\\]|{_ESCAPE}|"(?!""))*+\"\"\"
                 | '(?!'')(?:[^'\\\r\n]|{_ESCAPE})*+'   | "(?!"")(?:[^"\\\r\n]|{_ESCAPE})*+" )
   | (?P<variable> [?$][{_BASE}_0-9][{_VARIABLE}]*+ )
@@ -41,6 +42,8 @@ _TOKEN = re.compile(
   | (?P<number>   [+\-]?(?:[0-9]++(?:\.[0-9]*+(?=[0-9eE]))?+|\.[0-9]++)(?:[eE][+\-]?[0-9]++)?+ )
   | (?P<name>     (?=[{_BASE}:])(?P<word>[{_BASE}](?:[{_CHARS}]++|\.++(?=[{_CHARS}]))*+)?+(?P<local>:(?:{_LOCAL})?+)?+ )
   | (?P<mark>     \|\| | && | [{{}}()\[\].;,|/^*+!?<>=&~\-] )
+  | (?P<end>      \Z )
+    )
     """,
     re.VERBOSE,
 )
@@ -48,10 +51,11 @@ _TOKEN = re.compile(
 _HIERARCHICAL = re.compile(r"<[A-Za-z][A-Za-z0-9+.\-]*://")
 _DATA = frozenset({"VALUES", "DATA"})
 _PAIRS = {")": "(", "]": "[", "}": "{"}
+_BRACKETS = frozenset("()[]{}")
+_SPACE = re.compile(r"(?: [ \t\r\n]++ | \#[^\r\n]*+ )*+", re.VERBOSE)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token: `kind` is a group of the lexer's pattern, `start` an offset, `depth` the brackets open after it."""
 
     kind: str
@@ -69,24 +73,25 @@ class Token:
 
 def tokens(text: str) -> Iterator[Token]:
     """The tokens of `text` without white space and comments. Raises QuerySyntaxError where there is none."""
-    position = 0
+    position = depth = 0
     nesting = _Nesting()
     previous: Token | None = None
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None:
-            raise _no_token(text, position)
-        kind, word = match.lastgroup or "", match[0]
+    while (match := _TOKEN.match(text, position)) and match.lastgroup != "end":
+        kind = match.lastgroup or ""
+        start, position = match.span(kind)
+        word = match[kind]
         if kind == "iri" and nesting.may_compare(previous) and not _HIERARCHICAL.match(word):
-            word, kind = _comparison(text, position, word), "mark"
-        position += len(word)
-        if kind == "space":
-            continue
-        if kind == "name":
-            kind = "name" if match["local"] is not None else "word"
-        token = Token(kind, word, position - len(word), nesting.follow(text, kind, word, position - len(word)))
-        yield token
-        previous = token
+            word, kind = _comparison(text, start, word), "mark"
+            position = start + len(word)
+        elif kind == "name" and match["local"] is None:
+            kind = "word"
+        if kind == "word" or word in _BRACKETS:
+            depth = nesting.follow(text, kind, word, start)
+        previous = Token(kind, word, start, depth)
+        yield previous
+    if not match:
+        space = _SPACE.match(text, position)
+        raise _no_token(text, space.end() if space else position)
 
 
 class _Nesting:

@@ -19,9 +19,6 @@ __all__ = ["Nursery", "isolation"]
 # -P: the folder the service was started in is no place to import code from.
 _PYTHON = [sys.executable, "-P"]
 
-_NICE = 15
-"""The claim to the processor of a process that has been told to be nice: about a thirtieth of that of another."""
-
 
 class Nursery:
     """Starts workers that may use `memory` bytes each. The process that forks them comes with the first one.
@@ -54,9 +51,9 @@ class Nursery:
         """Stop the worker now; does nothing when it is gone."""
         self._send({"kill": number})
 
-    def make_nice(self, number: int) -> None:
-        """Have the worker leave the processor to others from now on; it cannot get it back."""
-        self._send({"nice": number, "by": _NICE})
+    def make_nice(self, number: int, nice: int) -> None:
+        """Have the worker leave the processor to others from now on (see nice(1)); it cannot get it back."""
+        self._send({"nice": number, "by": nice})
 
     async def close(self) -> None:
         """End all workers and wait until they are gone; closing again does nothing."""

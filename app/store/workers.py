@@ -63,6 +63,9 @@ _SLOW = 0.5
 _QUICK = 0.1
 """Seconds that the queries of a client take on average, at most, for it to get the last free worker."""
 
+_NICE = 15
+"""The claim to the processor of a process set aside: about a thirtieth of that of another."""
+
 _BUDGET = 60.0
 """Worker seconds a minute for clients from elsewhere, where the operator has said nothing."""
 
@@ -319,7 +322,7 @@ class WorkerPool:
         seated = sorted((run for run in self._runs if run.slow and not run.aside), key=lambda run: run.started)
         for run in seated[: max(0, room)]:
             run.aside = True
-            run.worker.be_nice()
+            run.worker.be_nice(_NICE)
             self._spawn(self._start_another())
 
     def _give_back(self, run: "_Run") -> None:
@@ -481,9 +484,9 @@ class Worker:
         self._nursery.kill(self._number)
         self._writer.close()
 
-    def be_nice(self) -> None:
-        """Have the process leave the processor to others from now on."""
-        self._nursery.make_nice(self._number)
+    def be_nice(self, nice: int) -> None:
+        """Have the process leave the processor to others from now on, as far as that number says (see nice(1))."""
+        self._nursery.make_nice(self._number, nice)
 
 
 _ERRORS = {name: getattr(errors, name) for name in errors.__all__ if name != "STATUS"}

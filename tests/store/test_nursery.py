@@ -41,10 +41,13 @@ def test_killing_a_worker_twice_or_too_late_hits_nobody_else(data: Path) -> None
         first, second = await started(nursery, data), await started(nursery, data)
         first.kill()
         first.kill()
-        first.be_nice()
+        first.be_nice(15)
         third = await started(nursery, data)
         for worker in (second, third):
             assert (await worker.ask({"generation": 0}))[0] == {"generation": 0}
+        async with asyncio.timeout(5):
+            while len(workers("store.worker")) > 2:
+                await asyncio.sleep(0.02)
         assert len(workers("store.worker")) == 2
         await nursery.close()
 
