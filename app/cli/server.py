@@ -5,6 +5,7 @@ import logging
 import math
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -24,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 _CONNECTIONS = 1000
 """Connections at a time; one more is told 503."""
+
+_SWITCH = 0.0005
+"""Seconds for which a thread that looks through a long query may hold up the one that serves everybody else."""
 
 
 def run(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -62,6 +66,7 @@ def run(settings: Settings, host: str, port: int, announce: Callable[[str], None
             timeout_graceful_shutdown=math.ceil(settings.shutdown_wait),
             proxy_headers=False,  # Who is trusted to name clients is a setting of ours.
         )
+        sys.setswitchinterval(_SWITCH)
         uvicorn.Server(config).run(sockets=[listener])
         _log.info("stopped")
         flush()

@@ -4,11 +4,11 @@ The engine has no timeout, no cancel and no memory cap, and some queries end the
 query runs in a worker process, and no longer than the deadline; a worker that dies costs one query and
 is replaced at once.
 
-No query holds up those of others either. One that turns out to be slow is set aside: its process goes on beside the
-workers, with little claim to the processor, and a new worker takes its place. Only `slow_queries` of them can be set
-aside; when further ones keep others from being answered, the client that has spent the most loses one. Whoever waits is
-served by what he asked for lately: clients of quick queries first, and among equals the one that has spent the least;
-the last free worker is for clients of quick queries only.
+No query holds up those of others either. One that is not answered in a moment keeps little claim to the processor, and
+is set aside: its process goes on beside the workers, and a new one takes its place. Only `slow_queries` of them can be
+set aside; when further ones turn out to be slow and keep others from being answered, the client that has spent the most
+loses one. Whoever waits is served by what he asked for lately: clients of quick queries first, and among equals the one
+that has spent the least; the last free worker is for clients of quick queries only.
 """
 
 import asyncio
@@ -57,14 +57,18 @@ _WATCH = 0.5
 _MOMENT = 1.0
 """Seconds that somebody who wants to know how many quads there are waits for the count."""
 
+_HEAVY = 0.05
+"""Seconds after which a query leaves the processor to others, and is set aside. Its process ends with it, as there is
+no way back from that; another one takes a few milliseconds."""
+
 _SLOW = 0.5
-"""Seconds after which a query counts as slow and is set aside."""
+"""Seconds after which a query counts as slow, and may be stopped for others."""
 
 _QUICK = 0.1
 """Seconds that the queries of a client take on average, at most, for it to get the last free worker."""
 
 _NICE = 15
-"""The claim to the processor of a process set aside: about a thirtieth of that of another."""
+"""What claim to the processor a heavy query keeps: about a thirtieth of that of another."""
 
 _BUDGET = 60.0
 """Worker seconds a minute for clients from elsewhere, where the operator has said nothing."""
@@ -200,7 +204,7 @@ class WorkerPool:
         loop = asyncio.get_running_loop()
         run = _Run(worker, caller, loop.time())
         self._runs.add(run)
-        timer = loop.call_later(_SLOW, self._turned_slow, run)
+        timers = loop.call_later(_HEAVY, self._turned_heavy, run), loop.call_later(_SLOW, self._turned_slow, run)
         try:
             async with asyncio.timeout(self._settings.query_timeout):
                 header, body = await worker.ask({"generation": self.generation, **request})
@@ -213,7 +217,8 @@ class WorkerPool:
                 raise
             raise Busy("The query was stopped to make room for others; try again later, or ask for less.") from None
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
             self._runs.discard(run)
             self._ledger.charge(caller, loop.time() - run.charged)
             self._give_back(run)
@@ -308,29 +313,32 @@ class WorkerPool:
             return None
         return max(greedy or givers, key=lambda run: (self._ledger.spent(run.caller), run.started), default=None)
 
+    def _turned_heavy(self, run: "_Run") -> None:
+        run.heavy = True
+        run.worker.be_nice(_NICE)
+        self._set_aside()
+        self._settle()
+
     def _turned_slow(self, run: "_Run") -> None:
         run.slow = True
         now = asyncio.get_running_loop().time()
         self._ledger.charge(run.caller, now - run.charged)
         run.charged = now
-        self._set_aside()
         self._settle()
 
     def _set_aside(self) -> None:
-        """Let slow queries go on beside the workers, as far as there is room for them."""
+        """Let heavy queries go on beside the workers, as far as there is room for them."""
         room = self._settings.slow_queries - sum(run.aside for run in self._runs)
-        seated = sorted((run for run in self._runs if run.slow and not run.aside), key=lambda run: run.started)
+        seated = sorted((run for run in self._runs if run.heavy and not run.aside), key=lambda run: run.started)
         for run in seated[: max(0, room)]:
             run.aside = True
-            run.worker.be_nice(_NICE)
             self._spawn(self._start_another())
 
     def _give_back(self, run: "_Run") -> None:
         if run.aside:
-            # It has no claim to the processor any more, and no way to get it back.
             self._end(run.worker)
             self._set_aside()
-        elif run.worker.idle:
+        elif run.worker.idle and not run.heavy:
             self._idle.append(run.worker)
         else:
             self._end(run.worker)
@@ -394,6 +402,7 @@ class _Run:
     caller: Caller
     started: float
     charged: float = field(init=False)
+    heavy: bool = False
     slow: bool = False
     aside: bool = False
     stopped: bool = False

@@ -183,24 +183,27 @@ def test_cancelling_stops_the_query_and_frees_the_worker(filled: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await endless
         assert (await pool.run(POINT)).body == b"o\r\none\r\n"
-        assert before not in processes()
+        await eventually(lambda: before not in processes())
 
     serve(filled, scenario, workers=1)
 
 
 def test_a_full_queue_and_a_long_wait_are_busy(filled: Path) -> None:
     async def scenario(pool: WorkerPool) -> None:
+        aside = asyncio.create_task(pool.run(ENDLESS))
+        await eventually(lambda: len(processes()) == 2)
         endless = asyncio.create_task(pool.run(ENDLESS))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)
         waiting = asyncio.create_task(pool.run(POINT))
         await asyncio.sleep(0.05)
         with pytest.raises(Busy, match="1 queries are waiting already"):
             await pool.run(POINT)
         with pytest.raises(Busy, match=r"within 0\.3 seconds"):
             await waiting
-        endless.cancel()
+        for each in (aside, endless):
+            each.cancel()
 
-    serve(filled, scenario, workers=1, queue=1, queue_wait=0.3)
+    serve(filled, scenario, workers=1, slow_queries=1, queue=1, queue_wait=0.3)
 
 
 def test_a_generation_published_by_another_process_is_picked_up(filled: Path) -> None:
@@ -312,7 +315,7 @@ asyncio.run(main())
     before = workers("store.worker", service.pid)
     service.kill()
     service.wait()
-    assert len(before) == 2
+    assert len(before) in (2, 3), "a query may be set aside by now"
     asyncio.run(eventually(lambda: not running(before)))
 
 
@@ -385,17 +388,19 @@ def test_who_spends_most_gives_way_when_slow_queries_keep_others_out(filled: Pat
 
 def test_a_full_queue_is_shared_fairly(filled: Path) -> None:
     async def scenario(pool: WorkerPool) -> None:
+        aside = asyncio.create_task(pool.run(ENDLESS, MANY))
+        await eventually(lambda: len(processes()) == 2)
         endless = asyncio.create_task(pool.run(ENDLESS, MANY))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
         crowd = [asyncio.create_task(pool.run(ENDLESS, MANY)) for _ in range(4)]
         await asyncio.sleep(0.05)
         assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
         refused = [each for each in crowd if each.done()]
         assert [type(each.exception()) for each in refused] == [Busy]
-        for each in (endless, *crowd):
+        for each in (aside, endless, *crowd):
             each.cancel()
 
-    serve(filled, scenario, workers=1, queue=4)
+    serve(filled, scenario, workers=1, slow_queries=1, queue=4)
 
 
 def test_a_spent_budget_turns_away_before_a_worker_hears_of_it(filled: Path) -> None:
@@ -403,6 +408,7 @@ def test_a_spent_budget_turns_away_before_a_worker_hears_of_it(filled: Path) -> 
         with pytest.raises(DeadlineExceeded):
             await pool.run(ENDLESS, MANY)
         assert (await pool.run(POINT, OTHER)).body == b"o\r\none\r\n"
+        await eventually(lambda: len(processes()) == 1)
         before = processes()
         with pytest.raises(BudgetSpent):
             await pool.run(ENDLESS, MANY)
