@@ -315,9 +315,12 @@ class EmbeddedStore:
             ox.Store.read_only(str(folder)).backup(copy)
             self._store = ox.Store(copy)
 
-    def publish(self) -> int:
-        """Make every change so far visible as a new generation, and return its number. Raises StoreFull."""
-        return self.data.publish(self._store)
+    def publish(self, *, written: bool = False) -> int:
+        """Make every change so far visible as a new generation, and return its number. Raises StoreFull.
+
+        `written` says that writes over HTTP made the changes, which push no load out of reach of a rollback.
+        """
+        return self.data.publish(self._store, written=written)
 
     def backup(self, target: Path) -> None:
         """Write the published generation into `target` as a data directory of its own, with the same number.

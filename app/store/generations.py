@@ -6,6 +6,7 @@
     generations/000007   one published generation: a checkpoint of the engine, never changed again
     generations/000007.lock       readers hold it shared, whoever removes the generation needs it alone
     generations/000007.withdrawn  rolled back: not to be returned to, and its number never given again
+    generations/000007.written    made by writes over HTTP, and not by a load
     writer/              the writer's own copies; thrown away whenever a writer starts
 
 A generation becomes visible by one atomic rename of CURRENT: a reader sees all of it or none, whatever is killed when.
@@ -38,9 +39,12 @@ In layout 1, the unnamed graph was empty; since 2 it holds the union of the name
 ENGINE = f"oxigraph {ox.__version__}"
 
 KEEP = 3
-"""Generations that stay on disk: the current one and those one can roll back to."""
+"""Generations that stay on disk: the last ones, so that one can roll back, and as many of the last that loads made.
 
-_NUMBERED = re.compile(r"(\d{6,})(\.lock|\.withdrawn)?")
+Otherwise three small writes over HTTP would make a load that was wrong, and the one before it, impossible to undo.
+"""
+
+_NUMBERED = re.compile(r"(\d{6,})(\.lock|\.withdrawn|\.written)?")
 _AGAIN = 0.02
 """Seconds between attempts to get the writer's lock."""
 
@@ -295,9 +299,12 @@ class DataDirectory:
             yield from self._generations.glob("*/bulk-*.sst")
         yield from self.path.glob("*.new")
         with suppress(StoreDamaged):
-            # Killed after the checkpoint got its name and before CURRENT did: it was never published.
-            current = self.current()
-            yield from (self.generation(number) for number in self._on_disk() if number > current)
+            # Killed after the checkpoint or its marks got their names and before CURRENT did: it was never published.
+            current, names = self.current(), self._names()
+            for name in names:
+                number, _, mark = name.partition(".")
+                if int(number) > current and (not mark or (mark != "withdrawn" and number not in names)):
+                    yield self._generations / name
 
     def unlock(self) -> None:
         """Stop being the writer and drop its unpublished copy. Does nothing without the lock."""
@@ -306,10 +313,11 @@ class DataDirectory:
             os.close(self._lock)
             self._lock = -1
 
-    def publish(self, store: ox.Store, after: int = 0) -> int:
+    def publish(self, store: ox.Store, after: int = 0, *, written: bool = False) -> int:
         """Make the store's content the next generation and return its number, above `after`. The lock must be held.
 
-        Whatever fails or is killed on the way, the generation published before stays current. Raises StoreFull.
+        `written` says that writes over HTTP made it: see KEEP. Whatever fails or is killed on the way, the generation
+        published before stays current. Raises StoreFull.
         """
         self._require_lock()
         number = self.upcoming(after)
@@ -321,6 +329,8 @@ class DataDirectory:
                 _smoke(temporary, store)
                 _sync_tree(temporary, self._synced())
                 target.with_suffix(".lock").touch()
+                if written:
+                    target.with_suffix(".written").touch()
                 temporary.rename(target)
                 _sync(self._generations)
                 _replace(self._current, f"{number}\n")
@@ -375,9 +385,10 @@ class DataDirectory:
 
     def _remove_old(self) -> None:
         """Remove generations beyond those kept, but none that a reader holds: the next publication tries again."""
-        kept = self.kept()[-KEEP:]
+        kept = self.kept()
+        loaded = [number for number in kept if not self.generation(number).with_suffix(".written").exists()]
         for number in self._on_disk():
-            if number not in kept:
+            if number not in kept[-KEEP:] + loaded[-KEEP:]:
                 self._remove_unless_held(self.generation(number))
 
     def _remove_unless_held(self, generation: Path) -> None:
@@ -389,6 +400,7 @@ class DataDirectory:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _remove(generation)
+            generation.with_suffix(".written").unlink(missing_ok=True)
             lock.unlink(missing_ok=True)
         except OSError:
             # Held by a reader, or not removable now; it costs disk, not correctness.

@@ -77,7 +77,7 @@ class _Writer:
         if store is None:
             raise BadRequest("There was no write before this.")
         with store:
-            return store.publish() if publish and changed else store.data.current()
+            return store.publish(written=True) if publish and changed else store.data.current()
 
 
 def _documents(parts: Sequence[tuple[str, int]], body: bytes) -> list[tuple[str, bytes]]:

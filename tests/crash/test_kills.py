@@ -151,4 +151,4 @@ def _check_cleaned(data: Path) -> None:
     current = DataDirectory(data).current()
     kept = sorted(entry.name for entry in (data / "generations").iterdir())
     assert all(name[:6].isdigit() and int(name[:6]) <= current for name in kept), kept
-    assert len([name for name in kept if name.isdigit()]) <= KEEP + 1, kept
+    assert len([name for name in kept if name.isdigit()]) <= 2 * KEEP + 1, kept

@@ -49,6 +49,32 @@ def test_only_the_last_generations_stay_on_disk(data: Path, publish: Publish) ->
     ]
 
 
+def test_writes_over_http_push_no_load_out_of_reach(data: Path, publish: Publish) -> None:
+    publish(graph("g", 'a says "first load"'))
+    publish(graph("g", 'a says "second load"'))
+    for number in range(KEEP + 3):
+        with EmbeddedStore(data) as store:
+            store.apply([graph("g", f'a says "{number}"')])
+            store.publish(written=True)
+    assert DataDirectory(data).kept() == [1, 2, 6, 7, 8]
+    for said in ("4", "3", "second load"):
+        rollback(data)
+        assert facts(data) == {said}
+    for _ in range(KEEP):
+        publish()
+    assert len(list((data / "generations").glob("*.written"))) == 0, "marks go with their generations"
+
+
+def test_a_publication_killed_before_its_generation_had_its_name_leaves_no_marks(data: Path, publish: Publish) -> None:
+    publish(graph("g", 'a says "one"'))
+    for mark in ("lock", "written"):
+        (data / "generations" / f"000002.{mark}").touch()
+    assert len(DataDirectory(data).orphans()[0]) == 2
+    EmbeddedStore(data).close()
+    assert sorted(entry.name for entry in (data / "generations").iterdir()) == ["000001", "000001.lock"]
+    assert publish() == 2
+
+
 def test_a_generation_someone_reads_outlives_its_turn(data: Path, publish: Publish) -> None:
     publish(graph("g", 'a says "first"'))
     with EmbeddedReader(data) as reader:
