@@ -14,6 +14,7 @@ from app.federation.federation import Federation
 from app.metrics import Metrics
 from app.pages.rendering import STATIC
 from app.query.cache import AnswerCache
+from app.query.inspector import Inspector
 from app.routes import (
     description,
     dump,
@@ -65,7 +66,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     application.state.settings = chosen
     application.state.metrics = Metrics()
     application.state.cache = AnswerCache(chosen.cached_bytes)
-    application.state.federation = Federation(chosen)
+    federation = application.state.federation = Federation(chosen)
+    application.state.inspector = Inspector(chosen, services=federation.is_on)
     application.state.writes = WriteQueue(chosen.data, chosen)
     handle_problems(application)
     # Found first, and without what the framework does for a route, which takes longer than a quick query. The same
@@ -104,9 +106,11 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     pool = application.state.pool = open_pool(settings, counted.queries, nursery)
     validators = application.state.validators = ValidatorPool(settings, nursery, counted.validations)
     writes: WriteQueue = application.state.writes
+    inspector: Inspector = application.state.inspector
     try:
         await pool.start()
         writes.start(nursery)
+        inspector.start(nursery)
         _watch(counted, pool, validators)
         counted.cache(application.state.cache)
         with suppress(TrialweaveError):  # A remote store may come later, and counting may take longer than it may.
@@ -116,6 +120,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
         await application.state.federation.close()
         await writes.close()
         validators.close()
+        inspector.close()
         await pool.close()
         await nursery.close()
 

@@ -1,6 +1,7 @@
 """Serving over HTTP from the command line."""
 
 import errno
+import gc
 import logging
 import math
 import signal
@@ -67,6 +68,7 @@ def run(settings: Settings, host: str, port: int, announce: Callable[[str], None
             proxy_headers=False,  # Who is trusted to name clients is a setting of ours.
         )
         sys.setswitchinterval(_SWITCH)
+        gc.freeze()  # What was imported stays; looking through all of it for garbage would hold up everybody.
         uvicorn.Server(config).run(sockets=[listener])
         _log.info("stopped")
         flush()

@@ -58,7 +58,6 @@ _QUERY = "application/sparql-query"
 _UPDATE = "application/sparql-update"
 _YES = ("1", "true", "yes")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_ESCAPE = re.compile(rb"%..", re.DOTALL)
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _ABSOLUTE_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\x00-\x20<>\"{}|^`\\]*")
 
@@ -172,11 +171,15 @@ def _decode(encoded: bytes, place: str) -> str:
 
 def _unquoted(encoded: bytes) -> bytes:
     """Decode percent escapes, all of which are valid. The library looks at each of 20,000 brackets by itself."""
-    escapes = set(_ESCAPE.findall(encoded))
-    for escape in escapes - {b"%25"}:
+    # A decoded percent sign begins no escape, and as no two escapes overlap, each %25 that is found is one.
+    return b"%".join(map(_unquoted_but_for_percent, encoded.split(b"%25")))
+
+
+def _unquoted_but_for_percent(encoded: bytes) -> bytes:
+    while (at := encoded.find(b"%")) >= 0:
+        escape = encoded[at : at + 3]
         encoded = encoded.replace(escape, unquote_to_bytes(escape))
-    # Last, since it brings percent signs that begin no escape.
-    return encoded.replace(b"%25", b"%")
+    return encoded
 
 
 def _utf8(encoded: bytes, place: str) -> str:

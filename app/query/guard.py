@@ -8,12 +8,12 @@ reading that hides nothing or refuses the text. It makes one pass, in time linea
 
 import re
 from enum import StrEnum
+from typing import Protocol
 
 from app.errors import QueryRefused, QuerySyntaxError, QueryTooLarge
-from app.settings import Settings
 from app.sparql.tokens import Token, place, syntax_error, tokens
 
-__all__ = ["QueryForm", "check_query", "check_update", "is_repeatable", "uses_service"]
+__all__ = ["Limits", "QueryForm", "check_query", "check_update", "is_repeatable", "uses_service"]
 
 
 class QueryForm(StrEnum):
@@ -35,7 +35,18 @@ _CODEPOINT = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _VOLATILE = re.compile("NOW|RAND|UUID|BNODE", re.IGNORECASE)
 
 
-def check_query(text: str, settings: Settings, *, services: bool = False) -> QueryForm:
+class Limits(Protocol):
+    """What of the settings counts here: bytes of the text, levels of brackets, and operators that branch."""
+
+    @property
+    def query_bytes(self) -> int: ...
+    @property
+    def query_depth(self) -> int: ...
+    @property
+    def query_branches(self) -> int: ...
+
+
+def check_query(text: str, settings: Limits, *, services: bool = False) -> QueryForm:
     """Say which form of query `text` is, or raise what is wrong with it. It may still not parse.
 
     With `services`, SERVICE may stand in it as a word of its own, for `app.federation` to see to. Raises QueryTooLarge
@@ -52,7 +63,7 @@ def check_query(text: str, settings: Settings, *, services: bool = False) -> Que
     return _form(text, first)
 
 
-def check_update(text: str, settings: Settings) -> None:
+def check_update(text: str, settings: Limits) -> None:
     """Raise what is wrong with an update, as `check_query` does with a query. It may still not parse.
 
     Its length is for the caller to check. LOAD is refused as SERVICE is: neither may make this service fetch.
@@ -82,7 +93,7 @@ def uses_service(text: str) -> bool:
     )
 
 
-def _check_decoded(text: str, settings: Settings, *, services: bool) -> None:
+def _check_decoded(text: str, settings: Limits, *, services: bool) -> None:
     r"""Refuse what the text says once its \u escapes are decoded, which the standard does before it reads tokens.
 
     The engine decodes them inside strings and IRIs only, so both readings count (W3C SPARQL 1.1 Query, section 19.2).
@@ -101,7 +112,7 @@ def _decode(escape: re.Match[str]) -> str:
     return chr(code) if code < 0x110000 else escape[0]
 
 
-def _check(text: str, settings: Settings, *, services: bool) -> Token | None:
+def _check(text: str, settings: Limits, *, services: bool) -> Token | None:
     """Refuse what the tokens tell, and return the first word behind the prologue: it says what the text does."""
     first: Token | None = None
     branches = 0

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from app.federation.federation import Federation
 from app.metrics import Metrics
 from app.query.budget import Caller
+from app.query.inspector import Inspector
 from app.routes.clients import caller_of
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
@@ -83,6 +84,7 @@ class QueryPool:
     """The pool of workers on behalf of one request: charged to its client, and stopped when the client has gone."""
 
     def __init__(self, request: Request) -> None:
+        self.inspector: Inspector = request.app.state.inspector
         self._request = request
         self._watched = False
         self._source: WorkerSource = request.app.state.pool

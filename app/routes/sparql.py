@@ -1,6 +1,5 @@
 """The SPARQL endpoint (W3C SPARQL 1.1 Protocol)."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Sequence
@@ -17,7 +16,8 @@ from app.pages.facts import rows
 from app.pages.rendering import render
 from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chosen, negotiate
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
-from app.query.guard import QueryForm, check_query, is_repeatable
+from app.query.guard import QueryForm
+from app.query.inspector import Inspector
 from app.routes.bodies import read_body
 from app.routes.dependencies import QueryPool
 from app.routes.documented import WRITE_RESPONSES, answers, body, parameter, problems
@@ -35,10 +35,6 @@ _log = logging.getLogger(__name__)
 
 _PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_ROWS = 1000
-
-_LONG = 4096
-"""Characters of a query from which looking through it takes so long that others are to be served meanwhile."""
-
 
 _GRAPHS = [
     parameter("default-graph-uri", "A graph of the default graph, instead of the union of all", many=True),
@@ -112,7 +108,7 @@ def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Re
 async def _answer(
     operation: QueryOperation, accept: Sequence[str], pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
-    form, repeatable = await _examined(operation, federation, settings)
+    form, repeatable = await _examined(operation, pool.inspector, settings)
     is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
     chosen = negotiate(accept, (*(GRAPH_FORMATS if is_graph else SOLUTION_FORMATS), HTML))
     answer = await _ask(_query(operation, chosen), repeatable, pool, federation)
@@ -121,16 +117,11 @@ async def _answer(
     return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
 
 
-async def _examined(operation: QueryOperation, federation: Federation, settings: Settings) -> tuple[QueryForm, bool]:
-    """What form of query it is, and whether its answer may be given again. Raises what `check_query` does."""
-    text = operation.text
+async def _examined(operation: QueryOperation, inspector: Inspector, settings: Settings) -> tuple[QueryForm, bool]:
+    """What form of query it is, and whether its answer may be given again. Raises what `Inspector.examine` does."""
     level = logging.INFO if settings.log_queries else logging.DEBUG
-    _log.log(level, "query", extra=fields(text=text))
-
-    def examine() -> tuple[QueryForm, bool]:
-        return check_query(text, settings, services=federation.is_on), is_repeatable(text)
-
-    return examine() if len(text) < _LONG else await asyncio.to_thread(examine)
+    _log.log(level, "query", extra=fields(text=operation.text))
+    return await inspector.examine(operation.text)
 
 
 async def _ask(
@@ -154,7 +145,7 @@ async def _explain(
     request: Request, operation: QueryOperation, pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
     """How the query was answered, with the answer; or how far it got, with the error and its status."""
-    form, repeatable = await _examined(operation, federation, settings)
+    form, repeatable = await _examined(operation, pool.inspector, settings)
     is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
     explanation = Explanation([], [], operation.text)
     try:
