@@ -27,11 +27,14 @@ class Live:
 
     def ask(self, query: str, client: str = "127.0.0.1", timeout: float = 30) -> tuple[int, bytes, float]:
         """Send a query from this address of the machine; status, body and seconds."""
+        return self.post(urlencode({"query": query}).encode(), client, timeout)
+
+    def post(self, form: bytes, client: str = "127.0.0.1", timeout: float = 30) -> tuple[int, bytes, float]:
+        """Send a form that is encoded already, as `ask` does."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout, source_address=(client, 0))
         began = time.perf_counter()
         try:
-            body = urlencode({"query": query})
-            connection.request("POST", "/sparql", body, {"Content-Type": "application/x-www-form-urlencoded"})
+            connection.request("POST", "/sparql", form, {"Content-Type": "application/x-www-form-urlencoded"})
             answer = connection.getresponse()
             return answer.status, answer.read(), time.perf_counter() - began
         finally:

@@ -4,7 +4,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
@@ -39,16 +39,24 @@ def live(data: Path) -> Iterator[Live]:
         yield running
 
 
+CLIENTS, ATTACKERS = 8, 3
+TIMES = 3
+"""How many times as long as without bombs 99 of 100 answers may take beside them."""
+
+ATTEMPTS = 3
+QUIET_SECONDS = 2.0
+
+
 class Crowd:
     """Clients that ask what is quickly answered, each from an address of its own, and note how long they wait."""
 
-    def __init__(self, live: Live, clients: int = 4) -> None:
+    def __init__(self, live: Live) -> None:
         self._live = live
         self._done = threading.Event()
-        self._pool = ThreadPoolExecutor(clients)
+        self._pool = ThreadPoolExecutor(CLIENTS)
         self.waits: list[float] = []
         self.statuses: set[int] = set()
-        self._asking = [self._pool.submit(self._ask, number) for number in range(clients)]
+        self._asking = [self._pool.submit(self._ask, number) for number in range(CLIENTS)]
 
     def _ask(self, number: int) -> None:
         count = 0
@@ -61,30 +69,63 @@ class Crowd:
             assert b"http://e/s" in body
             time.sleep(0.01)
 
-    def stop(self) -> float:
-        """End, and return the time within which 99 of 100 were answered."""
+    def stop(self) -> list[float]:
+        """End, and return how long each answer took."""
         self._done.set()
         for each in self._asking:
             each.result()
         self._pool.shutdown()
-        return sorted(self.waits)[int(len(self.waits) * 0.99)]
+        assert self.statuses == {200}
+        return self.waits
 
 
-def test_bombs_are_contained_and_well_behaved_clients_hardly_notice(live: Live, data: Path) -> None:
-    """A second service is asked the same at the same time, which nobody attacks: so a busy machine is no excuse."""
-    with serving(data) as spared:
-        crowd, control = Crowd(live), Crowd(spared)
-        with ThreadPoolExecutor(3) as attackers:
-            attacks = attackers.map(lambda bomb: live.ask(bomb, "127.0.0.66"), BOMBS.values())
-            answers = dict(zip(BOMBS, attacks, strict=True))
-        attacked, quiet = crowd.stop(), control.stop()
+def p99(waits: Sequence[float]) -> float:
+    """The time within which 99 of 100 were answered."""
+    return sorted(waits)[int(len(waits) * 0.99)]
+
+
+@pytest.fixture(scope="module")
+def forms() -> dict[str, bytes]:
+    """The bombs as they are sent: encoding them would keep the clients, which are threads beside, from their work."""
+    return {name: urlencode({"query": bomb}).encode() for name, bomb in BOMBS.items()}
+
+
+def attacked(live: Live, forms: dict[str, bytes]) -> list[float]:
+    """Have all bombs thrown, and return how long the answers to others took meanwhile."""
+    crowd = Crowd(live)
+    with ThreadPoolExecutor(ATTACKERS) as attackers:
+        attacks = attackers.map(lambda form: live.post(form, "127.0.0.66"), forms.values())
+        answers = dict(zip(forms, attacks, strict=True))
+    waits = crowd.stop()
     assert {name: status for name, (status, _, _) in answers.items() if status not in CONTAINED} == {}
     for name, (status, body, _) in answers.items():
         assert status == 200 or body.startswith(b'{"type":'), name
-    assert crowd.statuses == control.statuses == {200}
-    print(f"99 of 100 within {attacked * 1000:.0f} ms, and where nobody attacks within {quiet * 1000:.0f} ms")
-    # Two to three times as long on two cores, while the machine does little else; how much else it does is not ours.
-    assert attacked < max(3 * quiet, 1.0)
+    return waits
+
+
+def quiet(live: Live) -> list[float]:
+    """How long the answers to the same clients take while nobody attacks."""
+    crowd = Crowd(live)
+    time.sleep(QUIET_SECONDS)
+    return crowd.stop()
+
+
+@pytest.mark.timeout(240)
+def test_bombs_are_contained_and_well_behaved_clients_hardly_notice(live: Live, forms: dict[str, bytes]) -> None:
+    """What else the machine does is not ours: so quiet is measured just before and after, and a second time if need be.
+
+    A service that lets bombs hold up others does so each time.
+    """
+    quiet(live)  # Everything is there now that starts with the first query.
+    told = []
+    for _ in range(ATTEMPTS):
+        before, beside, after = quiet(live), attacked(live, forms), quiet(live)
+        bound = TIMES * p99(before + after)
+        told.append(f"{p99(beside) * 1000:.0f} ms beside bombs, of {bound * 1000:.0f} ms allowed")
+        print(told[-1])
+        if p99(beside) <= bound:
+            return
+    pytest.fail(f"99 of 100 took up to {'; '.join(told)}")
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
