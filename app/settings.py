@@ -29,7 +29,9 @@ class Settings(BaseSettings):
     workers: int = Field(2, ge=1, description="Query worker processes.")
     worker_memory: int = Field(2 * 1024**3, ge=256 * 1024**2, description="Bytes of memory a query worker may use.")
     slow_queries: int = Field(
-        2, ge=1, description="Queries of over half a second that may run at a time, in processes beside the workers."
+        2,
+        ge=1,
+        description="Queries of over a twentieth of a second that may run at a time in processes beside the workers.",
     )
     queue: int = Field(64, ge=1, description="Queries that may wait for a worker.")
     queue_wait: float = Field(10.0, gt=0, description="Seconds a query may wait for a worker.")

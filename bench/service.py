@@ -202,13 +202,19 @@ def _print_mix(server: _Server, seconds: int) -> None:
 
 
 def _memory(server: _Server) -> Iterator[str]:
-    """The memory of the process and of each of its children, shared pages counted in part (Linux)."""
-    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
-    for pid in (server.pid, *(child for child, parent in pairs if parent == server.pid)):
+    """The memory of the process and of each process below it, shared pages counted in part (Linux)."""
+    for pid in (server.pid, *_below(server.pid)):
         with suppress(OSError):
             pss = re.findall(r"Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text())
-            yield f"{'server' if pid == server.pid else 'worker'} {int(pss[0]) / 1024:.0f}"
+            name = "server" if pid == server.pid else Path(f"/proc/{pid}/comm").read_text().strip()
+            yield f"{name} {int(pss[0]) / 1024:.0f}"
+
+
+def _below(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            yield child
+            yield from _below(child)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ _DIE_WITH_PARENT = 1
 def main() -> None:
     """Do what the parent asks for until it is gone."""
     descriptor, memory = map(int, sys.argv[1:3])
+    _name_process("store.forking")
     leave_network()
     limit_memory(memory)
     gc.collect()
@@ -119,9 +120,7 @@ def _become_worker(request: dict[str, Any], descriptor: int, server: int) -> NoR
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
-        with suppress(OSError):
-            # What ps, top and the kernel call the process; Linux has it.
-            Path("/proc/self/comm").write_text(request["module"].removeprefix("app."))
+        _name_process(request["module"].removeprefix("app."))
         if sys.platform.startswith("linux"):
             ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, int(signal.SIGKILL))
         if os.getppid() == server:
@@ -129,6 +128,12 @@ def _become_worker(request: dict[str, Any], descriptor: int, server: int) -> NoR
             worker.main(socket.socket(fileno=descriptor), Path(request["data"]), request["limit"])
     finally:
         os._exit(1)
+
+
+def _name_process(name: str) -> None:
+    """Say what ps, top and the kernel are to call the process; Linux keeps 15 characters of it."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name)
 
 
 def _be_nice(pid: int, by: int) -> None:
