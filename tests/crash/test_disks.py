@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
+from app.main import create_app
 from app.settings import Settings
 from app.store.base import Query
 from app.store.embedded import EmbeddedReader
@@ -95,6 +97,20 @@ def test_a_load_onto_a_full_disk_says_so_and_changes_nothing(disk: Path, tmp_pat
         assert reader.generation == 1
     filler.unlink()
     assert trialweave("load", changed_study(tmp_path), "--data", str(data)).returncode == 0
+
+
+def test_a_write_over_http_onto_a_full_disk_says_so_and_the_service_goes_on(disk: Path) -> None:
+    settings = Settings(data=disk / "data", workers=1, write="open")
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        filler = fill(disk)
+        insertion = {"update": "INSERT DATA { GRAPH <http://e/g> { <http://e/a> <http://e/p> 1 } }"}
+        refused = client.post("/update", data=insertion)
+        assert refused.status_code >= 500 and "disk is full" in refused.json()["detail"], refused.text
+        asked = client.post("/sparql", data={"query": "ASK { <http://e/a> ?p ?o }"})
+        assert (asked.status_code, asked.json()["boolean"]) == (200, False)
+        filler.unlink()
+        assert client.post("/update", data=insertion).status_code == 204
+        assert client.post("/sparql", data={"query": "ASK { <http://e/a> ?p ?o }"}).json()["boolean"]
 
 
 def test_a_backup_onto_a_full_disk_says_so_and_leaves_nothing(disk: Path, tmp_path: Path) -> None:

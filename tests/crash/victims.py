@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from shutil import rmtree
 from threading import Thread
 
 import httpx
@@ -180,6 +181,15 @@ def _backup(data: Path, number: int) -> None:
     back_up(data, data.with_name(f"backup-{number}"))
 
 
+def _restore(data: Path, number: int) -> None:
+    source, kept = data.with_name(f"source-{number}"), data.with_name(f"kept-{number}")
+    for left in (source, kept):
+        rmtree(left, ignore_errors=True)
+    _apply(source, number)
+    back_up(source, kept)
+    restore(kept, data, verify=True)
+
+
 def _backed_up(data: Path) -> int:
     """The newest of the backups, all of which must be restorable as what was backed up."""
     folders = [folder for folder in data.parent.glob("backup-*") if not folder.name.endswith(".part")]
@@ -201,6 +211,7 @@ VICTIMS = (
     Victim("bulk load", _bulk, _made_up),
     Victim("load", _load, _loaded, warm=lambda: validate(b""), share=0.2),
     Victim("backup", _backup, _backed_up),
+    Victim("restore", _restore, _made_up, share=0.4),
     Service("HTTP update", _post, _made_up, share=0.4),
     Service("HTTP PUT", _put, partial(_made_up, graphs=1), share=0.4),
 )
