@@ -1,4 +1,4 @@
-"""Queries of the W3C that fail here for the engine's sake fail on the engine alone, too: none of them is ours to mend."""
+"""What fails here for the engine's sake fails on the engine alone, too: none of it is ours to mend."""
 
 import pyoxigraph as ox
 import pytest
