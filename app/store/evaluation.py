@@ -14,6 +14,7 @@ import pyoxigraph as ox
 
 from app.errors import AnswerTooLarge, BadRequest, NotAcceptable, QuerySyntaxError
 from app.store.base import Query
+from app.store.fitting import checked, fitted
 from app.store.generations import engine_errors
 from app.store.union import UNNAMED, merge, named_quads
 
@@ -93,7 +94,8 @@ def evaluate(store: ox.Store, query: Query, limit: int | None = None) -> tuple[b
     """Answer the query: the bytes, and which of the two media types of the query they have.
 
     `limit` is the number of bytes the answer may have. Raises QuerySyntaxError, AnswerTooLarge, NotAcceptable for a
-    media type that is in neither table, BadRequest for what the engine accepts but cannot evaluate, and StoreError.
+    media type that is in neither table or cannot hold the answer, BadRequest for what the engine accepts but cannot
+    evaluate, and StoreError.
     """
     results = _ask(store, query)
     try:
@@ -110,14 +112,14 @@ def write_results(
 ) -> tuple[bytes, str]:
     """Write what a query found: the bytes, and which of the two media types of the query they have.
 
-    Raises AnswerTooLarge, and NotAcceptable for a media type that is in neither table.
+    Raises AnswerTooLarge, and NotAcceptable for a media type that is in neither table or cannot hold the answer.
     """
     output = _Limited(limit)
     if isinstance(results, ox.QuerySolutions | ox.QueryBoolean):
         results.serialize(output, format=_format(SOLUTION_TYPES, query.solutions_type))
-        return output.getvalue(), query.solutions_type
+        return fitted(output.getvalue(), query.solutions_type), query.solutions_type
     _write_graph(results, query.text, query.graph_type, output, limit)
-    return output.getvalue(), query.graph_type
+    return fitted(output.getvalue(), query.graph_type), query.graph_type
 
 
 def select(store: ox.Store, query: Query) -> Iterator[dict[str, str]]:
@@ -143,9 +145,10 @@ def _plain(term: object) -> str:
 def dump(store: ox.Store, output: BinaryIO, media_type: str) -> None:
     """Write all named graphs; a format without named graphs gets the union of all graphs.
 
-    Raises NotAcceptable for a media type that is not in GRAPH_TYPES.
+    Raises NotAcceptable for a media type that is not in GRAPH_TYPES, or cannot hold what is stored.
     """
     form = _format(GRAPH_TYPES, media_type)
+    output = checked(output, media_type)
     with engine_errors("writing everything out"):
         if form.supports_datasets:
             ox.serialize(named_quads(store), output, format=form, prefixes=dict(PREFIXES))
