@@ -207,7 +207,7 @@ def test_batches_do_not_show_in_the_tables(both, tmp_path, monkeypatch):
 def test_long_texts_do_not_pile_up(tmp_path, monkeypatch):
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr(export, "BATCH_CHARACTERS", 10_000)
+    monkeypatch.setattr(export, "HELD_CHARACTERS", 10_000)
     cohorts = [Cohort(name=f"c{number}", label="x", kind="ARM", description="x" * 4_000) for number in range(9)]
     exported(made_up(tmp_path / "data", Study(label="x", nct="NCT01234567", cohorts=cohorts)), tmp_path / "out")
     assert pq.ParquetFile(tmp_path / "out" / "cohorts.parquet").num_row_groups == 3
