@@ -22,10 +22,11 @@ RUN useradd --system --uid 10001 --create-home trialweave \
 COPY --from=build /opt/trialweave /opt/trialweave
 COPY --from=build /src/studies /studies
 ENV PATH=/opt/trialweave/bin:$PATH TRIALWEAVE_DATA=/data PYTHONUNBUFFERED=1
-USER trialweave
+# By its number, so that a cluster can see that it is not root.
+USER 10001
 VOLUME /data
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=2)"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+  CMD ["python", "-c", "from urllib.request import *; build_opener(ProxyHandler({})).open('http://127.0.0.1:8000/health', timeout=2)"]
 # The bundled studies are loaded into a new volume and skipped, unread, when they are there already.
 CMD ["trialweave", "serve", "/studies", "--host", "0.0.0.0", "--port", "8000"]

@@ -82,7 +82,7 @@ def load_graphs(
         if changed:
             store.apply([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
             describe(store, written=1, graphs=1)
-        summary.generation = store.publish() if changed else store.info().generation
+        summary.generation = store.publish() if changed else store.generation
         summary.seconds = {"total": perf_counter() - started}
         manifest.finish(summary.counts, summary.seconds, summary.generation, LOADER_VERSION)
     return summary

@@ -94,7 +94,7 @@ def propose_links(data: Path) -> Proposed:
         changed = store.apply(
             [ReplaceSubjects(LINKS_GRAPH, tuple(sorted(subjects)), b"".join(map(_triples, found)))] if subjects else []
         )
-        generation = store.publish() if changed else store.info().generation
+        generation = store.publish() if changed else store.generation
     return Proposed(len(studies), len(found), generation)
 
 
@@ -108,7 +108,7 @@ def accept(data: Path, source: str, target: str | None = None) -> Decision:
         link = _wanted(store, source, target)
         old, new = _key(link.source), _key(link.target)
         if link.status == "ACCEPTED" and link.graph is None:
-            return Decision(link.link, link.source, link.target, "ACCEPTED", store.info().generation)
+            return Decision(link.link, link.source, link.target, "ACCEPTED", store.generation)
         if study_identifier(old)[0] == "nct" or study_identifier(new)[0] != "nct":
             raise BadRequest(
                 f"A study without a registry id can be accepted as a registered one, and {old} as {new} is not that: "
@@ -134,7 +134,7 @@ def reject(data: Path, source: str, target: str | None = None) -> Decision:
                 "the last thing done, or load the data into a new directory."
             )
         changed = link.status != "REJECTED" or link.graph is not None
-        generation = store.info().generation
+        generation = store.generation
         if changed and store.apply([_decided(link, "REJECTED")]):
             generation = store.publish()
         return Decision(link.link, link.source, link.target, "REJECTED", generation)

@@ -70,7 +70,7 @@ def load_mesh(
     with open_writer(data) as store:
         if _stored_version(store) == (version, LOADER_VERSION) and (known := mesh_index(data, store)):
             summary.unchanged, summary.concepts = True, len(known)
-            summary.generation = store.info().generation
+            summary.generation = store.generation
             return summary
         try:
             index = _replace(store, data, summary, version, progress)

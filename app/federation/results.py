@@ -14,6 +14,8 @@ from typing import Any, cast
 import orjson
 import pyoxigraph as ox
 
+from app.store.fitting import fitted
+
 __all__ = ["Blanks", "Row", "Table", "Unreadable", "restore_graph", "restore_solutions", "solutions", "values"]
 
 Row = tuple[str | None, ...]
@@ -122,7 +124,7 @@ def restore_solutions(body: bytes, prefix: str, media_type: str, formats: Mappin
     if formats[media_type] is ox.QueryResultsFormat.JSON:
         return restored
     parsed = ox.parse_query_results(restored, format=ox.QueryResultsFormat.JSON)
-    return cast(Any, parsed).serialize(format=formats[media_type]) or b""
+    return fitted(cast(Any, parsed).serialize(format=formats[media_type]) or b"", media_type)
 
 
 def _restore(term: dict[str, Any], prefix: str) -> None:
@@ -146,4 +148,4 @@ def restore_graph(body: bytes, prefix: str, media_type: str, formats: Mapping[st
         for quad in ox.parse(body, format=ox.RdfFormat.N_TRIPLES)
         if not quad.predicate.value.startswith(prefix)  # A blank node is no predicate: no triple comes of it.
     )
-    return ox.serialize(triples, format=formats[media_type]) or b""
+    return fitted(ox.serialize(triples, format=formats[media_type]) or b"", media_type)

@@ -145,17 +145,17 @@ async def _explain(
     request: Request, operation: QueryOperation, pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
     """How the query was answered, with the answer; or how far it got, with the error and its status."""
-    form, repeatable = await _examined(operation, pool.inspector, settings)
+    form, _ = await _examined(operation, pool.inspector, settings)
     is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
     explanation = Explanation([], [], operation.text)
     try:
-        answer = await _ask(_query(operation, Chosen(HTML, "")), repeatable, pool, federation, explanation)
+        answer = await _ask(_query(operation, Chosen(HTML, "")), False, pool, federation, explanation)
     except TrialweaveError as error:
         told = problem(request, error)
-        return JSONResponse(explanation.shown() | {"answer": None}, told.status_code, {"Cache-Control": "no-store"})
+        return JSONResponse(explanation.shown() | {"answer": None}, told.status_code)
     text = answer.body.decode()
     content = explanation.shown() | {"answer": text if is_graph else json.loads(text)}
-    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+    return JSONResponse(content)
 
 
 def _query(operation: QueryOperation, chosen: Chosen) -> Query:

@@ -4,6 +4,9 @@ An answer that was made from one generation alone, and that the same request wou
 as that generation is the published one. So its ETag is known before it is made, from the generation and the request;
 a client that holds it is told so (304) without asking a worker, and others get a kept copy. The tag is a weak one: rows
 without ORDER BY may come in another order, and the same tag stands for all content codings.
+
+A query sent by POST has the same answer for as long, so that is kept as well, and its tag says which answer it is. But
+no client can ask by it whether the answer has changed: 304 is for GET and HEAD alone (RFC 9110, section 15.4.5).
 """
 
 import asyncio
@@ -30,10 +33,17 @@ _Headers = list[tuple[bytes, bytes]]
 Ready = tuple[int, _Headers, bytes]
 """A whole answer: its status, headers and body."""
 
-_WANTED = frozenset({b"accept", b"accept-encoding", b"host", b"if-modified-since", b"if-none-match", b"origin"})
-_PERSONAL = frozenset({b"authorization", b"cookie"})
+_WANTED = frozenset(
+    {b"accept", b"accept-encoding", b"content-type", b"host", b"if-modified-since", b"if-none-match", b"origin"}
+)
+_PERSONAL = frozenset({b"authorization", b"content-encoding", b"cookie", b"trialweave-explain"})
+"""With these an answer may be another one, and is for one client alone."""
+
 _KEEP = b"public, max-age=0, must-revalidate"
 """Anybody may keep the answer, and asks with its ETag before using it: the next generation may come at any time."""
+
+_POSTED = 64 * 1024
+"""Bytes of a query sent by POST up to which it is waited for before the application is asked."""
 
 _IN_PASSING = 64 * 1024
 """Bytes up to which compressing holds up nobody; more is done in a thread."""
@@ -49,9 +59,10 @@ class _Asked:
     since: bytes
 
     @classmethod
-    def of(cls, scope: Scope) -> "_Asked | None":
-        """None where the answer might be for this client only, or may change something."""
-        if scope["method"] not in ("GET", "HEAD"):
+    def of(cls, scope: Scope, posted: bytes | None = None) -> "_Asked | None":
+        """None where the answer might be for this client only, or the request may change something, as far as is known
+        without `posted`, the body of a query sent by POST."""
+        if scope["method"] not in ("GET", "HEAD") and posted is None:
             return None
         found: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
@@ -61,20 +72,26 @@ class _Asked:
                 found[name] = found[name] + b"," + value if name in found else value
         origin = b"1" if b"origin" in found else b""  # CORS headers are for those who send one.
         path = scope.get("raw_path") or scope["path"].encode()
-        parts = (path, scope["query_string"], found.get(b"accept", b""), found.get(b"host", b""), origin)
+        parts = [path, scope["query_string"], found.get(b"accept", b""), found.get(b"host", b""), origin]
         coding = choose_coding(found[b"accept-encoding"].decode("latin-1")) if b"accept-encoding" in found else None
-        return cls(b"\0".join(parts), coding, found.get(b"if-none-match", b""), found.get(b"if-modified-since", b""))
+        if posted is not None:
+            return cls(_digest(*parts, found.get(b"content-type", b""), posted), coding, b"", b"")
+        return cls(_digest(*parts), coding, found.get(b"if-none-match", b""), found.get(b"if-modified-since", b""))
 
     def tag(self, generation: int) -> bytes:
         """The ETag of the answer from this generation."""
-        digest = urlsafe_b64encode(blake2b(self.key, digest_size=12).digest())
-        return b'W/"%d-%s"' % (generation, digest)
+        return b'W/"%d-%s"' % (generation, urlsafe_b64encode(self.key))
 
     def holds(self, tag: bytes, modified: bytes | None) -> bool:
         """Whether the client has the answer already. If-None-Match counts alone where it is sent (section 13.2.2)."""
         if self.has:
             return any(each.strip() in (tag, tag[2:]) for each in self.has.split(b","))
         return bool(self.since and modified) and _is_since(self.since, modified or b"")
+
+
+def _digest(*parts: bytes) -> bytes:
+    """The parts in brief: a request may be long, and whoever makes it must not decide what keeping its answer takes."""
+    return blake2b(b"\0".join(parts), digest_size=18).digest()
 
 
 def _is_since(since: bytes, modified: bytes) -> bool:
@@ -96,6 +113,9 @@ class Validators:
             await self._app(scope, receive, send)
             return
         asked = _Asked.of(scope)
+        if _may_be_kept(scope):
+            posted, receive = await _read_ahead(receive)
+            asked = _Asked.of(scope, posted)
         if ready := _ready(asked, scope, scope["app"].state):
             status, headers, body = ready
             await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -108,6 +128,27 @@ class Validators:
             # Cancelled because the client has gone: nobody is left to be told.
             if error.args != ("the client has gone",):
                 raise
+
+
+def _may_be_kept(scope: Scope) -> bool:
+    """Whether this may be a query sent by POST, which is short enough to be looked for among the kept answers."""
+    if scope["method"] != "POST" or scope["path"] != "/sparql":
+        return False
+    length = _value(scope["headers"], b"content-length") or b""
+    return length.isdigit() and int(length) <= _POSTED
+
+
+async def _read_ahead(receive: Receive) -> tuple[bytes, Receive]:
+    """The body of a request, and a `receive` that gives it once more."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    body = b"".join(message.get("body", b"") for message in messages)
+
+    async def once_more() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return body, once_more
 
 
 def ready_answer(scope: Scope, state: State) -> Ready | None:
@@ -178,8 +219,10 @@ class _Finish:
     def _mark(self, headers: _Headers, asked: _Asked, generation: int, body: bytes) -> bytes | None:
         """Give a lasting answer its validators, and keep it. Returns Last-Modified, which is not kept."""
         state = self._scope["app"].state
-        headers += [(b"etag", asked.tag(generation)), (b"cache-control", _KEEP)]
-        if self._scope["method"] == "GET":
+        # Nobody but this service can know that a POST changes nothing, so nobody else is to keep its answer.
+        keep = b"no-store" if self._scope["method"] == "POST" else _KEEP
+        headers += [(b"etag", asked.tag(generation)), (b"cache-control", keep)]
+        if self._scope["method"] != "HEAD":
             lean = tuple(header for header in headers if header[0] != b"x-request-id")
             state.cache.put((generation, asked.coding, asked.key), KeptAnswer(lean, body))
         pool: WorkerSource = state.pool

@@ -6,20 +6,20 @@ grammar; wherever it could read a text differently, the lexer takes the reading 
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from typing import NamedTuple
 
 from app.errors import QuerySyntaxError
 
-__all__ = ["Token", "place", "syntax_error", "tokens"]
+__all__ = ["Token", "place", "readable", "syntax_error", "tokens"]
 
-_BASE = (
-    r"A-Za-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C\u200D\u2070-\u218F"
+_BEYOND_ASCII = (
+    r"\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C\u200D\u2070-\u218F"
     r"\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\U00010000-\U000EFFFF"
 )
-_VARIABLE = rf"{_BASE}_0-9\u00B7\u0300-\u036F\u203F\u2040"
-_CHARS = rf"{_VARIABLE}\-"
+_WITHIN_A_NAME = r"\u00B7\u0300-\u036F\u203F\u2040"
 _PLX = r"%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?\#@%]"
-_LOCAL = rf"(?:[{_BASE}_0-9:]|{_PLX})(?:[{_CHARS}:]|{_PLX}|\.++(?=[{_CHARS}:%\\]))*+"
 
 # Only code points that exist: a long string with \uD800 in it is no long string to the engine, which then reads its
 # opening ''' as an empty string and what follows as code. The same holds for an unknown escape such as \x.
@@ -28,25 +28,6 @@ _UCHAR = (
     r"|\\U(?:0000(?![Dd][89A-Fa-f])|000[1-9A-Fa-f]|0010)[0-9A-Fa-f]{4}"
 )
 _ESCAPE = rf"""\\[tbnrf\\"']|{_UCHAR}"""
-
-_TOKEN = re.compile(
-    rf"""
-    (?: [ \t\r\n]++ | \#[^\r\n]*+ )*+
-    (?:
-    (?P<iri>      <(?:[^\x00-\x20<>"{{}}|^`\\]|{_UCHAR})*+> )
-  | (?P<string>   '''(?:[^'\\]|{_ESCAPE}|'(?!''))*+''' | \"\"\"(?:[^"\\]|{_ESCAPE}|"(?!""))*+\"\"\"
-                | '(?!'')(?:[^'\\\r\n]|{_ESCAPE})*+'   | "(?!"")(?:[^"\\\r\n]|{_ESCAPE})*+" )
-  | (?P<variable> [?$][{_BASE}_0-9][{_VARIABLE}]*+ )
-  | (?P<blank>    _:[{_BASE}_0-9](?:[{_CHARS}]++|\.++(?=[{_CHARS}]))*+ )
-  | (?P<language> @[A-Za-z]++(?:-[A-Za-z0-9]++)*+(?:--[A-Za-z]++)?+ )
-  | (?P<number>   [+\-]?(?:[0-9]++(?:\.[0-9]*+(?=[0-9eE]))?+|\.[0-9]++)(?:[eE][+\-]?[0-9]++)?+ )
-  | (?P<name>     (?=[{_BASE}:])(?P<word>[{_BASE}](?:[{_CHARS}]++|\.++(?=[{_CHARS}]))*+)?+(?P<local>:(?:{_LOCAL})?+)?+ )
-  | (?P<mark>     \|\| | && | [{{}}()\[\].;,|/^*+!?<>=&~\-] )
-  | (?P<end>      \Z )
-    )
-    """,
-    re.VERBOSE,
-)
 
 _HIERARCHICAL = re.compile(r"<[A-Za-z][A-Za-z0-9+.\-]*://")
 _DATA = frozenset({"VALUES", "DATA"})
@@ -64,6 +45,20 @@ class Token(NamedTuple):
     depth: int
 
     @property
+    def end(self) -> int:
+        """The offset behind it."""
+        return self.start + len(self.text)
+
+    @property
+    def prefix(self) -> str:
+        """The prefix of a name."""
+        return self.text.partition(":")[0]
+
+    def is_word(self, *words: str) -> bool:
+        """Whether it is one of these keywords, given in capitals."""
+        return self.kind == "word" and self.text.upper() in words
+
+    @property
     def ends_operand(self) -> bool:
         """Whether a comparison operator may follow, as after a term or a closing bracket."""
         if self.kind == "word":
@@ -71,12 +66,40 @@ class Token(NamedTuple):
         return self.kind != "mark" or self.text in _PAIRS
 
 
+@cache
+def _pattern(is_ascii: bool) -> "re.Pattern[str]":
+    """The lexer. Nearly all texts are ASCII, and for those it is made in a tenth of the time: 2 ms and not 35."""
+    base, within = ("A-Za-z", "") if is_ascii else (f"A-Za-z{_BEYOND_ASCII}", _WITHIN_A_NAME)
+    variable = rf"{base}_0-9{within}"
+    chars = rf"{variable}\-"
+    local = rf"(?:[{base}_0-9:]|{_PLX})(?:[{chars}:]|{_PLX}|\.++(?=[{chars}:%\\]))*+"
+    return re.compile(
+        rf"""
+        (?: [ \t\r\n]++ | \#[^\r\n]*+ )*+
+        (?:
+        (?P<iri>      <(?:[^\x00-\x20<>"{{}}|^`\\]|{_UCHAR})*+> )
+      | (?P<string>   '''(?:[^'\\]|{_ESCAPE}|'(?!''))*+''' | \"\"\"(?:[^"\\]|{_ESCAPE}|"(?!""))*+\"\"\"
+                    | '(?!'')(?:[^'\\\r\n]|{_ESCAPE})*+'   | "(?!"")(?:[^"\\\r\n]|{_ESCAPE})*+" )
+      | (?P<variable> [?$][{base}_0-9][{variable}]*+ )
+      | (?P<blank>    _:[{base}_0-9](?:[{chars}]++|\.++(?=[{chars}]))*+ )
+      | (?P<language> @[A-Za-z]++(?:-[A-Za-z0-9]++)*+(?:--[A-Za-z]++)?+ )
+      | (?P<number>   [+\-]?(?:[0-9]++(?:\.[0-9]*+(?=[0-9eE]))?+|\.[0-9]++)(?:[eE][+\-]?[0-9]++)?+ )
+      | (?P<name>     (?=[{base}:])(?P<word>[{base}](?:[{chars}]++|\.++(?=[{chars}]))*+)?+(?P<local>:(?:{local})?+)?+ )
+      | (?P<mark>     \|\| | && | [{{}}()\[\].;,|/^*+!?<>=&~\-] )
+      | (?P<end>      \Z )
+        )
+        """,
+        re.VERBOSE,
+    )
+
+
 def tokens(text: str) -> Iterator[Token]:
     """The tokens of `text` without white space and comments. Raises QuerySyntaxError where there is none."""
     position = depth = 0
     nesting = _Nesting()
     previous: Token | None = None
-    while (match := _TOKEN.match(text, position)) and match.lastgroup != "end":
+    match_at = _pattern(text.isascii()).match
+    while (match := match_at(text, position)) and match.lastgroup != "end":
         kind = match.lastgroup or ""
         start, position = match.span(kind)
         word = match[kind]
@@ -92,6 +115,12 @@ def tokens(text: str) -> Iterator[Token]:
     if not match:
         space = _SPACE.match(text, position)
         raise _no_token(text, space.end() if space else position)
+
+
+def readable(text: str) -> Iterator[Token]:
+    """The tokens up to where the text is no SPARQL, for whoever leaves it to the engine to say so."""
+    with suppress(QuerySyntaxError):
+        yield from tokens(text)
 
 
 class _Nesting:

@@ -86,6 +86,10 @@ class StoreInfo:
 class Store(Protocol):
     """A place for quads. One writer at a time; readers only ever see published generations."""
 
+    @property
+    def generation(self) -> int:
+        """The number of the published generation, 0 when there is none."""
+
     def query(self, query: Query) -> Answer:
         """Answer from what this writer has changed so far, published or not. Raises QuerySyntaxError."""
 

@@ -284,6 +284,11 @@ class EmbeddedStore:
         for load in loads:
             load.result()
 
+    @property
+    def generation(self) -> int:
+        """The number of the published generation, 0 when there is none."""
+        return self.data.current()
+
     def upcoming(self) -> int:
         """The number that the next generation will have."""
         return self.data.upcoming()

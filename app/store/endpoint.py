@@ -18,9 +18,10 @@ import pyoxigraph as ox
 
 from app.errors import BadRequest, QueryRefused, QuerySyntaxError, StoreError, StoreFailed, StoreUnreachable
 from app.settings import Settings
+from app.sparql.tokens import readable, tokens
 from app.store.base import Query
 from app.store.engines import ENGINES, Engine
-from app.store.evaluation import GRAPH_TYPES, PREFIXES, SOLUTION_TYPES, rows_of, tokens, write_results
+from app.store.evaluation import GRAPH_TYPES, PREFIXES, SOLUTION_TYPES, rows_of, write_results
 from app.store.substitution import substituted
 
 __all__ = ["Asked", "Endpoint"]
@@ -30,6 +31,7 @@ _N_TRIPLES = "application/n-triples"
 _GRAPH_FORMS = ("CONSTRUCT", "DESCRIBE")
 _FORMS = ("SELECT", "ASK", *_GRAPH_FORMS)
 _CODEPOINT = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+_WORD = re.compile(r"\w+")
 _CONNECT = 5.0
 """Seconds until a connection must stand."""
 _QUOTED = 300
@@ -99,8 +101,7 @@ class Endpoint:
         for name, graphs in (("default", query.default_graphs), ("named", query.named_graphs)):
             if graphs:
                 fields[f"{name}-graph-uri"] = list(graphs)
-        words = (token.group().upper() for token in tokens(query.text) if token.lastgroup == "word")
-        form = next((word for word in words if word in _FORMS), "SELECT")
+        form = next((each.text.upper() for each in readable(query.text) if each.is_word(*_FORMS)), "SELECT")
         return Asked(fields, _N_TRIPLES if form in _GRAPH_FORMS else self.engine.solutions_type)
 
     def _refuse_additions(self, text: str) -> None:
@@ -115,9 +116,8 @@ class Endpoint:
         for scheme in engine.refused_schemes:
             if re.search(rf"{scheme[:-1]}\s*:", decoded, re.IGNORECASE):
                 raise QueryRefused(f"'{scheme}' is not available on this endpoint.")
-        for token in tokens(decoded):
-            if token.lastgroup == "word" and token.group().upper() in engine.refused_words:
-                raise QueryRefused(f"{token.group()} is not available on this endpoint.")
+        for word in (_words(text) | _words(decoded)) & engine.refused_words:
+            raise QueryRefused(f"{word} is not available on this endpoint.")
 
     def named_here(self, text: str, *, prefixes: bool = False) -> str:
         """SPARQL or N-Triples text with the stand-ins for the datatypes that this engine would change.
@@ -262,21 +262,29 @@ def _plain_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def _words(text: str) -> set[str]:
+    """The keywords in the text, in capitals; all its words where nobody knows how this engine would read it."""
+    try:
+        words = " ".join(token.text for token in tokens(text) if token.kind == "word")
+    except QuerySyntaxError:
+        words = text
+    return set(_WORD.findall(words.upper()))
+
+
 def _with_names_replaced(text: str, datatype: str, stand_in: str) -> str:
     """The text with the prefixed names that stand for the datatype replaced."""
-    words = list(tokens(text))
+    words = list(readable(text))
     declared = {"xsd": PREFIXES["xsd"]} | {
-        name.group("prefix") or "": iri.group()[1:-1]
+        name.prefix: iri.text[1:-1]
         for keyword, name, iri in zip(words, words[1:], words[2:], strict=False)
-        if keyword.group().upper() == "PREFIX"
+        if keyword.is_word("PREFIX")
     }
     pieces: list[str] = []
     end = 0
     for token in words:
-        prefix, _, local = token.group().partition(":")
-        if token.lastgroup == "name" and declared.get(prefix, "") + local == datatype:
-            pieces += [text[end : token.start()], f"<{stand_in}>"]
-            end = token.end()
+        if token.kind == "name" and declared.get(token.prefix, "") + token.text.partition(":")[2] == datatype:
+            pieces += [text[end : token.start], f"<{stand_in}>"]
+            end = token.end
     return "".join([*pieces, text[end:]])
 
 

@@ -7,13 +7,14 @@ serialises and drops them in one call, and nothing of the engine leaves this mod
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import takewhile
 from typing import Any, BinaryIO, TypeVar, cast
 
 import pyoxigraph as ox
 
 from app.errors import AnswerTooLarge, BadRequest, NotAcceptable, QuerySyntaxError
+from app.sparql.tokens import Token, place, readable
 from app.store.base import Query
+from app.store.fitting import checked, fitted
 from app.store.generations import engine_errors
 from app.store.union import UNNAMED, merge, named_quads
 
@@ -28,7 +29,6 @@ __all__ = [
     "rows_of",
     "select",
     "syntax_error",
-    "tokens",
     "write_results",
 ]
 
@@ -71,20 +71,6 @@ _FORMS = ("SELECT", "CONSTRUCT", "DESCRIBE", "ASK")
 
 _PREFIXED_TYPES = {"text/turtle", "application/rdf+xml", "application/trig"}
 
-# SPARQL 1.1, section 19.8, as far as needed to tell a keyword from the same letters in a string, IRI, comment or name.
-_TOKEN = re.compile(
-    r"""
-      (?P<comment>\#[^\n\r]*)
-    | (?P<iri><(?:[^<>"{}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8})*>)
-    | (?P<string>\"{3}(?:[^"\\]|\\.|"(?!""))*\"{3} | '{3}(?:[^'\\]|\\.|'(?!''))*'{3}
-               | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*')
-    | (?P<variable>[?$@]\w[\w-]*)
-    | (?P<name>(?P<prefix>[^\W\d_][\w.-]*)?:(?:[\w:.%-]|\\.)* )
-    | (?P<word>[^\W\d]\w*)
-    | (?P<other>[\d.]+|.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _POSITION = re.compile(r"error at (\d+):(\d+): expected (.*)", re.DOTALL)
 _READABLE = re.compile(r"\"\S{1,4}\"|[A-Z]{2,}")
 
@@ -93,7 +79,8 @@ def evaluate(store: ox.Store, query: Query, limit: int | None = None) -> tuple[b
     """Answer the query: the bytes, and which of the two media types of the query they have.
 
     `limit` is the number of bytes the answer may have. Raises QuerySyntaxError, AnswerTooLarge, NotAcceptable for a
-    media type that is in neither table, BadRequest for what the engine accepts but cannot evaluate, and StoreError.
+    media type that is in neither table or cannot hold the answer, BadRequest for what the engine accepts but cannot
+    evaluate, and StoreError.
     """
     results = _ask(store, query)
     try:
@@ -110,14 +97,14 @@ def write_results(
 ) -> tuple[bytes, str]:
     """Write what a query found: the bytes, and which of the two media types of the query they have.
 
-    Raises AnswerTooLarge, and NotAcceptable for a media type that is in neither table.
+    Raises AnswerTooLarge, and NotAcceptable for a media type that is in neither table or cannot hold the answer.
     """
     output = _Limited(limit)
     if isinstance(results, ox.QuerySolutions | ox.QueryBoolean):
         results.serialize(output, format=_format(SOLUTION_TYPES, query.solutions_type))
-        return output.getvalue(), query.solutions_type
+        return fitted(output.getvalue(), query.solutions_type), query.solutions_type
     _write_graph(results, query.text, query.graph_type, output, limit)
-    return output.getvalue(), query.graph_type
+    return fitted(output.getvalue(), query.graph_type), query.graph_type
 
 
 def select(store: ox.Store, query: Query) -> Iterator[dict[str, str]]:
@@ -143,9 +130,10 @@ def _plain(term: object) -> str:
 def dump(store: ox.Store, output: BinaryIO, media_type: str) -> None:
     """Write all named graphs; a format without named graphs gets the union of all graphs.
 
-    Raises NotAcceptable for a media type that is not in GRAPH_TYPES.
+    Raises NotAcceptable for a media type that is not in GRAPH_TYPES, or cannot hold what is stored.
     """
     form = _format(GRAPH_TYPES, media_type)
+    output = checked(output, media_type)
     with engine_errors("writing everything out"):
         if form.supports_datasets:
             ox.serialize(named_quads(store), output, format=form, prefixes=dict(PREFIXES))
@@ -211,16 +199,16 @@ def _from_clauses(query: Query) -> tuple[list[ox.NamedNode], list[ox.NamedNode]]
         return None
     default: list[str] = []
     named: list[str] = []
-    words = tokens(query.text)
+    words = readable(query.text)
     for token in words:
-        if _is_word(token, "FROM"):
+        if token.is_word("FROM"):
             name = next(words, token)
             graphs = default
-            if _is_word(name, "NAMED"):
+            if name.is_word("NAMED"):
                 name, graphs = next(words, token), named
-            if name.lastgroup not in ("iri", "name"):
+            if name.kind not in ("iri", "name"):
                 return None
-            graphs.append(name.group())
+            graphs.append(name.text)
     try:
         prologue = _prologue(query.text)
         found = (resolved(prologue, names, query.base_iri) for names in (default, named))
@@ -230,8 +218,8 @@ def _from_clauses(query: Query) -> tuple[list[ox.NamedNode], list[ox.NamedNode]]
 
 
 def _prologue(text: str) -> str:
-    before = takewhile(lambda token: not _is_word(token, *_FORMS), _TOKEN.finditer(text))
-    return "".join(token.group() for token in before)
+    form = next((token for token in readable(text) if token.is_word(*_FORMS)), None)
+    return text[: form.start] if form else text
 
 
 def resolved(prologue: str, names: Sequence[str], base_iri: str | None) -> list[ox.NamedNode]:
@@ -244,21 +232,11 @@ def resolved(prologue: str, names: Sequence[str], base_iri: str | None) -> list[
     return [cast(ox.NamedNode, row["graph"]) for row in rows]
 
 
-def tokens(text: str) -> Iterator[re.Match[str]]:
-    """The tokens of the query but white space and comments."""
-    return (token for token in _TOKEN.finditer(text) if token.group().strip() and token.lastgroup != "comment")
-
-
-def _is_word(token: re.Match[str], *words: str) -> bool:
-    return token.lastgroup == "word" and token.group().upper() in words
-
-
 def syntax_error(text: str, message: str) -> QuerySyntaxError:
     """What is wrong and where. The engine reads an undeclared prefix as bad grammar, so that is looked for first."""
     if undeclared := _undeclared_prefix(text):
-        offset = undeclared.start()
-        line, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
-        prefix = undeclared.group("prefix") or ""
+        line, column = place(text, undeclared.start)
+        prefix = undeclared.prefix
         return QuerySyntaxError(
             f"The prefix {prefix}: at line {line}, column {column} is not declared; add PREFIX {prefix}: <…>.",
             line,
@@ -275,17 +253,16 @@ def syntax_error(text: str, message: str) -> QuerySyntaxError:
     )
 
 
-def _undeclared_prefix(text: str) -> re.Match[str] | None:
+def _undeclared_prefix(text: str) -> Token | None:
     declared: set[str] = set()
     after_keyword = False
-    for token in tokens(text):
-        if token.lastgroup == "name":
-            prefix = token.group("prefix") or ""
+    for token in readable(text):
+        if token.kind == "name":
             if after_keyword:
-                declared.add(prefix)
-            elif prefix not in declared and prefix != "_":
+                declared.add(token.prefix)
+            elif token.prefix not in declared:
                 return token
-        after_keyword = _is_word(token, "PREFIX")
+        after_keyword = token.is_word("PREFIX")
     return None
 
 
@@ -321,9 +298,9 @@ def _format(table: Mapping[str, _Form], media_type: str) -> _Form:
 
 
 def _declared_prefixes(text: str) -> dict[str, str]:
-    words = list(tokens(text))
+    words = list(readable(_prologue(text)))
     return {
-        name.group("prefix"): iri.group()[1:-1]
+        name.prefix: iri.text[1:-1]
         for keyword, name, iri in zip(words, words[1:], words[2:], strict=False)
-        if _is_word(keyword, "PREFIX") and name.group("prefix") and ":" in iri.group()
+        if keyword.is_word("PREFIX") and name.prefix and ":" in iri.text
     }

@@ -33,6 +33,7 @@ from app.store.base import Answer, Change, Query, ReplaceGraph, ReplaceSubjects,
 from app.store.changes import differences
 from app.store.endpoint import Asked, Endpoint
 from app.store.evaluation import GRAPH_TYPES, PREFIXES
+from app.store.fitting import checked
 from app.store.generations import DataDirectory, engine_errors
 from app.store.union import has_blank_node
 
@@ -104,6 +105,7 @@ class RemoteReader:
         form = GRAPH_TYPES.get(media_type)
         if form is None:
             raise NotAcceptable(f"{media_type} cannot be written; ask for one of {', '.join(GRAPH_TYPES)}.")
+        output = checked(output, media_type)
         if form.supports_datasets:
             ox.serialize(self.quads(), output, format=form, prefixes=dict(PREFIXES))
         else:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pyoxigraph as ox
 
 from app.errors import BadRequest
-from app.store.evaluation import tokens
+from app.sparql.tokens import readable
 
 __all__ = ["substituted"]
 
@@ -26,18 +26,14 @@ def substituted(text: str, substitutions: Mapping[str, str]) -> str:
     pieces: list[str] = []
     end = depth = 0
     clause = ""
-    for token in tokens(text) if iris else ():
-        word = token.group()
-        depth += (word == "(") - (word == ")")
-        clause = _clause(clause, word)
-        if token.lastgroup != "variable":
-            continue
-        # The token may have a hyphen at its end, which is a minus to SPARQL.
-        name = word[1:].partition("-")[0]
-        if name in iris:
+    for token in readable(text) if iris else ():
+        depth += (token.text == "(") - (token.text == ")")
+        clause = _clause(clause, token.text)
+        name = token.text[1:]
+        if token.kind == "variable" and name in iris:
             outside = _outside(clause, iris[name], name) if depth == 0 else iris[name]
-            pieces += [text[end : token.start()], outside]
-            end = token.start() + 1 + len(name)
+            pieces += [text[end : token.start], outside]
+            end = token.end
     return "".join([*pieces, text[end:]])
 
 

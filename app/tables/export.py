@@ -1,6 +1,7 @@
 """A published generation written to a folder as tables: Parquet or CSV, one file a table, and a manifest.
 
-Rows are gathered until they fill a batch, batches go straight to the files, so no table is ever held as a whole. The
+Rows are gathered until they fill a batch, and batches go straight to the files, so no table is ever held as a whole;
+when all tables together hold much, the one that holds the most is written. So memory does not grow with the store. The
 folder appears whole or not at all: it is written beside its place and renamed.
 """
 
@@ -21,7 +22,7 @@ from app.tables.rows import Row, table_rows
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["BATCH_CHARACTERS", "BATCH_ROWS", "FORMATS", "MANIFEST", "export_tables", "schema"]
+__all__ = ["BATCH_ROWS", "FORMATS", "HELD_CHARACTERS", "MANIFEST", "export_tables", "schema"]
 
 FORMATS = ("parquet", "csv")
 
@@ -31,8 +32,11 @@ MANIFEST = "trialweave-tables.json"
 BATCH_ROWS = 16_384
 """Rows of a table that are kept until they are written together: a row group of Parquet."""
 
-BATCH_CHARACTERS = 4_000_000
-"""Characters of text that are kept until then, where rows are long."""
+HELD_CHARACTERS = 8_000_000
+"""Characters that all tables together keep until the one with the most of them is written, a row's cells included."""
+
+_CELL = 60
+"""Characters that a cell counts for beside its text, as it takes about as much memory."""
 
 Progress = Callable[[int], None]
 
@@ -118,8 +122,11 @@ def _check_ours(path: Path) -> None:
 def _write(reader: EmbeddedReader, folder: Path, format: str, progress: Progress) -> dict[str, int]:
     with ExitStack() as stack:
         files = {table.name: _File(table, _open(folder, table, format, stack)) for table in TABLES}
+        held = 0
         for number, (table, row) in enumerate(table_rows(reader), start=1):
-            files[table.name].add(row)
+            held += files[table.name].add(row)
+            if held >= HELD_CHARACTERS:
+                held -= max(files.values(), key=lambda file: file.characters).flush()
             if number % 1000 == 0:
                 progress(number)
         for file in files.values():
@@ -149,22 +156,26 @@ class _File:
     characters: int = 0
     written: int = 0
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Row) -> int:
+        """Take a row, and return by how many characters more or fewer are held."""
+        length = sum(map(_length, row.values())) + _CELL * len(row)
         self.rows.append(row)
-        self.characters += sum(map(_length, row.values()))
-        if len(self.rows) >= BATCH_ROWS or self.characters >= BATCH_CHARACTERS:
-            self.flush()
+        self.characters += length
+        return length - self.flush() if len(self.rows) >= BATCH_ROWS else length
 
-    def flush(self) -> None:
+    def flush(self) -> int:
+        """Write what is held, and return how many characters that were."""
         import pyarrow as pa
 
+        written = self.characters
         if not self.rows:
-            return
+            return written
         fields = schema(self.table)
         arrays = [pa.array([row.get(field.name) for row in self.rows], field.type) for field in fields]
         self.write(pa.RecordBatch.from_arrays(arrays, schema=fields))
         self.written += len(self.rows)
         self.rows, self.characters = [], 0
+        return written
 
 
 def _length(cell: object) -> int:

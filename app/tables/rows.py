@@ -10,35 +10,23 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol, cast
+from typing import cast
 
 import pyoxigraph as ox
 
+from app.store.embedded import EmbeddedReader
 from app.tables.columns import ANY, TABLES, Column, Kind, Table
 from loaders.emit import LINKS_GRAPH, PROVENANCE_GRAPH
 from loaders.terms import PREFIXES, VALUES
 
-__all__ = ["Cell", "Quads", "Row", "expanded", "table_rows"]
+__all__ = ["Cell", "Row", "expanded", "table_rows"]
 
 Cell = str | int | float | bool | date | list[str]
 Row = Mapping[str, Cell]
 Term = ox.NamedNode | ox.Literal
 
 
-class Quads(Protocol):
-    """Where quads are looked up; `EmbeddedReader` is one."""
-
-    def quads(
-        self,
-        subject: ox.NamedNode | None = None,
-        predicate: ox.NamedNode | None = None,
-        object: ox.NamedNode | None = None,
-        graph: ox.NamedNode | None = None,
-    ) -> Iterator[ox.Quad]:
-        """Yield the quads that match; None matches anything."""
-
-
-def table_rows(store: Quads) -> Iterator[tuple[Table, Row]]:
+def table_rows(store: EmbeddedReader) -> Iterator[tuple[Table, Row]]:
     """Yield every row with its table; a row lacks the cells that its source says nothing about.
 
     What is read are the graphs that the provenance knows a source for, and the graph of links. Use it on one thread.
@@ -63,13 +51,13 @@ def expanded(name: str) -> ox.NamedNode:
 class _Place:
     """Where a row was found: the graph, the code of its source, and the study that the graph is about."""
 
-    store: Quads
+    store: EmbeddedReader
     graph: ox.NamedNode
     source: str | None
     study: ox.NamedNode | None
 
 
-def _links(store: Quads) -> Iterator[tuple[Table, Row]]:
+def _links(store: EmbeddedReader) -> Iterator[tuple[Table, Row]]:
     """Yield the links of all studies, which share a graph: one row for each assertion graph they were read from."""
     for subject, statements in _subjects(store, _LINKS):
         if not (plan := _plan_of(statements)):
@@ -82,12 +70,14 @@ def _links(store: Quads) -> Iterator[tuple[Table, Row]]:
             yield plan.table, {**plan.row(subject, statements, place), "graph": origin.value}
 
 
-def _subjects(store: Quads, graph: ox.NamedNode) -> Iterator[tuple[ox.NamedNode, list[ox.Quad]]]:
+def _subjects(store: EmbeddedReader, graph: ox.NamedNode) -> Iterator[tuple[ox.NamedNode, list[ox.Quad]]]:
     for subject, quads in groupby(store.quads(None, None, None, graph), key=attrgetter("subject")):
         yield subject, list(quads)
 
 
-def _object(store: Quads, subject: ox.NamedNode, predicate: ox.NamedNode, graph: ox.NamedNode) -> ox.NamedNode | None:
+def _object(
+    store: EmbeddedReader, subject: ox.NamedNode, predicate: ox.NamedNode, graph: ox.NamedNode
+) -> ox.NamedNode | None:
     return next(_nodes(store.quads(subject, predicate, None, graph)), None)
 
 

@@ -15,6 +15,7 @@ import pyoxigraph as ox
 
 from app.errors import AnswerTooLarge
 from app.store.evaluation import GRAPH_TYPES, PREFIXES
+from app.store.fitting import fitted
 from app.store.worker import Answering, serve
 from app.validation.checking import Validation, validate
 from app.validation.reading import kind_of
@@ -54,7 +55,8 @@ def _answer(data: bytes, request: dict[str, Any]) -> bytes:
     report = ox.parse(found.report.triples(found.name), format=ox.RdfFormat.N_TRIPLES)
     prefixes = {**PREFIXES, "sh": _SH, "shape": gate.SHAPE}
     form = GRAPH_TYPES[request["type"]]
-    return ox.serialize((quad.triple for quad in report), format=form, prefixes=prefixes) or b""
+    body = ox.serialize((quad.triple for quad in report), format=form, prefixes=prefixes) or b""
+    return fitted(body, request["type"])
 
 
 def _as_json(found: Validation) -> dict[str, Any]:

@@ -13,6 +13,7 @@ __all__ = ["lists"]
 _OVER_HTTP = {
     "SPARQL 1.1 Protocol": "sparql11/protocol/manifest.ttl",
     "Graph Store HTTP Protocol": "sparql11/graph-store-protocol/manifest.ttl",
+    "Graph Store HTTP Protocol, older tests in prose": "sparql11/http-rdf-update/manifest.ttl",
 }
 _NAMES = {"sparql11": "SPARQL 1.1", "sparql10": "SPARQL 1.0", "sparql12": "SPARQL 1.2"}
 
@@ -25,8 +26,8 @@ def lists() -> str:
 def _table() -> list[str]:
     rows = ["| suite | tests run | passed |", "|---|---:|---:|"]
     for name, path in _OVER_HTTP.items():
-        count = len(list(read_manifest(SUITES / path)))
-        rows.append(f"| {name} | {count} | {count} |")
+        run = [f"sparql11/{test.name}" for test in read_manifest(SUITES / path)]
+        rows.append(f"| {name} | {len(run)} | {len(set(run) - set(EXCEPTIONS))} |")
     for part, name in _NAMES.items():
         tests = list(suite(part))
         for kind, runners in (("queries", QUERIES), ("updates", UPDATES)):

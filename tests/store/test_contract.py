@@ -18,6 +18,7 @@ import pyoxigraph as ox
 import pytest
 from fastapi.testclient import TestClient
 
+import app.store.opening
 from app.description import VOID_GRAPH
 from app.errors import BadRequest, QueryRefused, QuerySyntaxError, StoreFailed, StoreInUse
 from app.intake import load
@@ -189,7 +190,8 @@ def test_the_default_graph_is_the_union(place: Place) -> None:
         assert only.body.split() == [b"o", b"b"]
 
 
-def test_a_second_writer_is_turned_away(place: Place) -> None:
+def test_a_second_writer_is_turned_away(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.store.opening, "PATIENCE", 0.2)
     with place.writer(), pytest.raises(StoreInUse):
         place.writer()
 

@@ -175,3 +175,18 @@ def test_an_answer_beyond_the_cap_is_a_413(data: Path, query: str) -> None:
         answer = client.post("/sparql", data={"query": query})
         assert (answer.status_code, answer.json()["title"]) == (413, "Answer too large")
         assert client.post("/sparql", data={"query": "ASK {}"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "accept", "instead"),
+    [
+        ('SELECT ("a\\u0000b" AS ?x) {}', "application/sparql-results+xml", "ask for JSON or TSV"),
+        ('CONSTRUCT { <x:s> <x:p> "a\\u0000b" } {}', "application/rdf+xml", "ask for Turtle or JSON-LD"),
+        ('CONSTRUCT { <x:s> <http://example.org/1> "a" } {}', "application/rdf+xml", "ask for Turtle or JSON-LD"),
+    ],
+)
+def test_what_xml_cannot_hold_is_refused_in_xml(client: TestClient, form: str, accept: str, instead: str) -> None:
+    answer = client.get("/sparql", params={"query": form}, headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (406, "application/problem+json")
+    assert instead in answer.json()["detail"]
+    assert client.get("/sparql", params={"query": form}, headers={"Accept": "*/*"}).status_code == 200

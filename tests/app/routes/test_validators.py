@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlencode
 
 import brotli
 import pytest
@@ -44,6 +45,59 @@ def test_the_tag_is_of_query_dataset_and_media_type(client: TestClient) -> None:
         for accept in ("text/csv", "application/json")
     }
     assert len(tags) == 6
+
+
+RUNS = 'trialweave_query_runs_total{outcome="answered"}'
+FORM, DIRECT = "application/x-www-form-urlencoded", "application/sparql-query"
+
+
+def test_a_query_sent_by_post_is_kept_too(client: TestClient) -> None:
+    """Its tag is of query, dataset and media type; 304 is not for it."""
+    tags = set()
+    for more in ({}, {"default-graph-uri": "http://example.org/g"}, {"query": "ASK { ?posted ?is ?kept }"}):
+        for accept in ("text/csv", "application/json"):
+            first, second = (client.post("/sparql", data={**SELECT, **more}, headers={"Accept": accept}) for _ in "12")
+            assert (first.content, first.headers["etag"]) == (second.content, second.headers["etag"])
+            assert first.headers["x-request-id"] != second.headers["x-request-id"]
+            assert {"Accept", "Accept-Encoding"} <= set(second.headers["vary"].split(", "))
+            assert second.headers["cache-control"] == "no-store"
+            tags.add(first.headers["etag"])
+    assert len(tags) == 6
+    again = client.post(
+        "/sparql", data=SELECT, headers={"If-None-Match": client.post("/sparql", data=SELECT).headers["etag"]}
+    )
+    assert again.status_code == 200
+
+
+def test_a_kept_answer_takes_no_worker(client: TestClient) -> None:
+    def runs() -> str:
+        return next(line for line in client.get("/metrics").text.splitlines() if line.startswith(RUNS))
+
+    for body, media_type in ((urlencode(SELECT), FORM), (SELECT["query"], DIRECT)):
+        client.post("/sparql", content=body, headers={"Content-Type": media_type})
+        before = runs()
+        assert client.post("/sparql", content=body, headers={"Content-Type": media_type}).status_code == 200
+        assert runs() == before
+    refused = client.post("/sparql", content=urlencode(SELECT), headers={"Content-Type": "text/plain"})
+    assert refused.status_code == 415
+    refused = client.post(
+        "/sparql", content=urlencode(SELECT), headers={"Content-Type": FORM, "Content-Encoding": "br"}
+    )
+    assert refused.status_code == 415
+
+
+def test_an_explanation_is_not_taken_for_the_answer(client: TestClient) -> None:
+    query = {"query": "SELECT ?explained { ?explained ?p ?o } LIMIT 1"}
+    for ask in (
+        lambda headers: client.get("/sparql", params=query, headers=headers),
+        lambda headers: client.post("/sparql", data=query, headers=headers),
+    ):
+        for _ in range(2):
+            explained = ask({"Trialweave-Explain": "1"})
+            assert explained.headers["cache-control"] == "no-store"
+            assert "etag" not in explained.headers
+            assert "results" in ask({}).json()
+            assert "answer" in ask({"Trialweave-Explain": "1"}).json()
 
 
 def test_the_time_of_publication_is_a_validator_once_its_second_is_over(client: TestClient) -> None:
@@ -144,7 +198,8 @@ with EmbeddedStore(Path(sys.argv[1])) as store:
 """
 
 
-def test_no_read_is_older_than_the_latest_publication(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_read_is_older_than_the_latest_publication(tmp_path: Path, method: str) -> None:
     data = tmp_path / "data"
     with EmbeddedStore(data) as store:
         store.apply([ReplaceGraph("http://example.org/g", b'<http://example.org/a> <http://example.org/n> "1" .')])
@@ -154,16 +209,16 @@ def test_no_read_is_older_than_the_latest_publication(tmp_path: Path) -> None:
         writer = subprocess.Popen([sys.executable, "-c", PUBLISHER, str(data)], stdout=subprocess.PIPE, text=True)
         assert writer.stdout
         published, value, tag, kept = 1, 0, "", 0
+        part = "params" if method == "GET" else "data"
         with writer.stdout:
             for line in writer.stdout:
                 published = int(line)
                 for _ in range(5):
-                    answer = client.get("/sparql", params=ask, headers={"Accept": "text/csv", "If-None-Match": tag})
-                    if answer.status_code == 304:
-                        kept += 1
-                    else:
-                        value = int(answer.text.split()[1])
-                        tag = answer.headers["etag"]
+                    headers = {"Accept": "text/csv", "If-None-Match": tag}
+                    answer = client.request(method, "/sparql", **{part: ask}, headers=headers)
+                    kept += answer.headers["etag"] == tag
+                    if answer.status_code != 304:
+                        value, tag = int(answer.text.split()[1]), answer.headers["etag"]
                     assert value >= published
                     assert int(tag[3:].partition("-")[0]) == value
         assert writer.wait() == 0

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+import tracemalloc
 
 import duckdb
 import pytest
@@ -207,10 +208,33 @@ def test_batches_do_not_show_in_the_tables(both, tmp_path, monkeypatch):
 def test_long_texts_do_not_pile_up(tmp_path, monkeypatch):
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr(export, "BATCH_CHARACTERS", 10_000)
+    monkeypatch.setattr(export, "HELD_CHARACTERS", 10_000)
     cohorts = [Cohort(name=f"c{number}", label="x", kind="ARM", description="x" * 4_000) for number in range(9)]
     exported(made_up(tmp_path / "data", Study(label="x", nct="NCT01234567", cohorts=cohorts)), tmp_path / "out")
     assert pq.ParquetFile(tmp_path / "out" / "cohorts.parquet").num_row_groups == 3
+
+
+def test_memory_does_not_grow_with_the_store(tmp_path, monkeypatch):
+    """Four times the studies, each with rows for several tables, take no more than a fifth more."""
+    monkeypatch.setattr(export, "HELD_CHARACTERS", 50_000)
+    peaks = []
+    for count in (1, 30, 120):  # The first is for what is only imported and made once.
+        made = [
+            Study(
+                label="x",
+                nct=f"NCT{number:08}",
+                cohorts=[Cohort(name=f"c{each}", label="x", kind="ARM", description="x" * 100) for each in range(8)],
+                outcomes=[Outcome(name=f"o{each}", label="x" * 100, type="PRIMARY") for each in range(4)],
+            )
+            for number in range(count)
+        ]
+        data = made_up(tmp_path / str(count), *made)
+        del made
+        tracemalloc.start()
+        exported(data, tmp_path / f"out{count}")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < 1.2 * peaks[1], peaks
 
 
 def test_a_column_carries_its_property_and_unit():
