@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.store.base import Store
+from loaders.emit import LINKS_GRAPH
 from loaders.link.identifiers import BASE
 
 __all__ = ["EXACT_MATCH", "LOOKED_AT", "ClassCount", "Counts", "Kind", "LinkCount", "PropertyCount", "count"]
@@ -101,14 +102,20 @@ _RARE_KINDS = f"""
 SELECT ?class ?datatype ?space (COUNT(*) AS ?n) WHERE {{
   {{ SELECT ?o {{ ?s <%s> ?o FILTER EXISTS {{ ?s a <%s> }} }} LIMIT {_RARE} }}{_KIND}}} GROUP BY ?class ?datatype ?space
 """
-# A class of the subject, or where its IRI begins, with where that of the object does.
+_SPACE = 'BIND(REPLACE(STR(?o), "[^/#:]+$", "") AS ?space)'
 _MATCHES = f"""
-SELECT ?class ?from ?space (COUNT(*) AS ?n) WHERE {{
-  ?s <{EXACT_MATCH}> ?o .
-  OPTIONAL {{ ?s a ?class }}
-  BIND(REPLACE(STR(?s), "[^/#:]+$", "") AS ?from)
-  BIND(REPLACE(STR(?o), "[^/#:]+$", "") AS ?space)
-}} GROUP BY ?class ?from ?space
+SELECT ?class ?space (COUNT(*) AS ?n) WHERE {{
+  %s {_SPACE}
+}} GROUP BY ?class ?space
+"""
+_MATCHES_JOINED = f"{{ SELECT ?s ?o {{ ?s <{EXACT_MATCH}> ?o }} }} {{ SELECT ?s ?class {{ ?s a ?class }} }}"
+_MATCHES_LOOKED_UP = f"?s <{EXACT_MATCH}> ?o . ?s a ?class"
+# Only a harvest links what is not described here.
+_LOOSE = f"""
+SELECT ?from ?space (COUNT(*) AS ?n) WHERE {{
+  GRAPH <{LINKS_GRAPH}> {{ ?s <{EXACT_MATCH}> ?o }} FILTER NOT EXISTS {{ ?s a ?class }}
+  BIND(REPLACE(STR(?s), "[^/#:]+$", "") AS ?from) {_SPACE}
+}} GROUP BY ?from ?space
 """
 
 
@@ -117,14 +124,15 @@ def count(store: Store) -> Counts:
     properties = {row["p"]: int(row["n"]) for row in store.rows(_PROPERTIES)}
     entities = {row["c"]: int(row["n"]) for row in store.rows(_CLASSES)}
     by_class: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in store.rows(_JOINED if sum(entities.values()) <= _IN_MEMORY else _LOOKED_UP):
+    in_memory = sum(entities.values()) <= _IN_MEMORY
+    for row in store.rows(_JOINED if in_memory else _LOOKED_UP):
         by_class[row["c"]][row["p"]] = int(row["n"])
-    matches = list(store.rows(_MATCHES))
+    matches = list(store.rows(_MATCHES % (_MATCHES_JOINED if in_memory else _MATCHES_LOOKED_UP)))
     classes = (
         ClassCount(iri, number, _properties(store, iri, number, by_class[iri], _spaces(matches, iri)))
         for iri, number in entities.items()
     )
-    links = (LinkCount(row["from"], row["space"], int(row["n"])) for row in matches if "class" not in row)
+    links = (LinkCount(row["from"], row["space"], int(row["n"])) for row in store.rows(_LOOSE))
     return Counts(
         dict(sorted(properties.items())), tuple(sorted(classes, key=lambda each: each.iri)), tuple(sorted(links))
     )
@@ -132,11 +140,7 @@ def count(store: Store) -> Counts:
 
 def _spaces(matches: Iterable[Mapping[str, str]], iri: str) -> tuple[Kind, ...]:
     """Return where the exact matches of a class lead, all of them counted."""
-    numbers: dict[str, int] = defaultdict(int)
-    for row in matches:
-        if row.get("class") == iri:
-            numbers[row["space"]] += int(row["n"])
-    return tuple(Kind("space", space, number) for space, number in sorted(numbers.items()))
+    return tuple(sorted(Kind("space", row["space"], int(row["n"])) for row in matches if row["class"] == iri))
 
 
 def _properties(
