@@ -6,6 +6,7 @@ environment is used, and the connection goes to an address that was checked, as 
 
 import asyncio
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -27,7 +28,7 @@ from urllib.request import (
 
 from SPARQLWrapper import JSON, POST, SPARQLWrapper
 
-from app.errors import ServiceFailed
+from app.errors import BadRequest, ServiceFailed
 from app.federation.client import Overloaded
 from app.federation.policy import Policy, Target, check_addresses, resolve
 from app.settings import Settings
@@ -45,6 +46,8 @@ _PASSING = {429, 500, 502, 503, 504}
 _TOO_MUCH = {413, 414}
 _TYPES = {"application/sparql-results+json", "application/json"}
 _PIECE = 64 * 1024
+_NO_IRI = re.compile(r'[<>"{}|^`]')
+"""What no IRI can have (RFC 3987): the address of the endpoint goes into the provenance."""
 
 
 class Term(NamedTuple):
@@ -80,6 +83,8 @@ class Endpoint:
         clock: Clock | None = None,
     ) -> None:
         self.target = Target.read(url)
+        if _NO_IRI.search(url):
+            raise BadRequest(f"{url[:200]} is not the address of an endpoint: percent-encode what is in it.")
         self._settings = settings
         self._talk = talk
         self._clock = clock or Clock()

@@ -134,7 +134,9 @@ def test_one_that_is_not_there_is_named(stub: Stub) -> None:
         asking(gone.url).ask(QUERY)
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://e/", "wikidata", "http://u:p@e/", "http://e/#f", "http:"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://e/", "wikidata", "http://u:p@e/", "http://e/#f", "http://e/?<a>", "http:"]
+)
 def test_only_whole_addresses_of_http_are_asked(url: str) -> None:
     with pytest.raises(BadRequest, match="is not the address of an endpoint"):
         asking(url)

@@ -12,12 +12,14 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from app.errors import BadRequest, ServiceFailed, StoreInUse
 from app.harvest import KINDS, Harvested, harvest
 from app.harvest.progress import Progress
 from app.intake import load
 from app.linking import accept, links, reject
+from app.main import create_app
 from app.settings import Settings
 from app.store.base import ReplaceGraph, ReplaceSubjects
 from app.store.embedded import EmbeddedReader, EmbeddedStore
@@ -372,6 +374,22 @@ def test_the_linksets_of_the_description_count_them(data: Path, wikidata: Stub) 
         (f"{BASE}ontology#SourceDocument", "1", WD),
         (f"{BASE}ontology#Study", "1", WD),
     ]
+
+
+def test_who_reads_of_a_study_gets_its_links(data: Path, wikidata: Stub) -> None:
+    harvested(data, wikidata, "nct")
+    with TestClient(create_app(Settings(data=data, workers=1)), base_url="http://127.0.0.1") as service:
+        link = f"<{STUDY}> <http://www.w3.org/2004/02/skos/core#exactMatch> <{WD}Q900001> "
+        assert f"{link}." in service.get("/study/NCT01363401.nt").text
+        assert f"{link}<{LINKS_GRAPH}> ." in service.get("/study/NCT01363401.nq").text
+        assert f'<a href="{WD}Q900001">www.wikidata.org</a>' in service.get("/study/NCT01363401.html").text
+
+
+def test_a_new_directory_stays_one_that_can_be_loaded_into(tmp_path: Path) -> None:
+    with serving() as stub:
+        assert harvested(tmp_path / "data", stub, "nct").asked == 0 and not stub.queries
+        (tmp_path / "other" / "harvests").mkdir(parents=True)
+    assert load(tmp_path / "data", [registry()]).complete and load(tmp_path / "other", [registry()]).complete
 
 
 def test_the_command(data: Path, wikidata: Stub) -> None:
