@@ -10,6 +10,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from importlib.metadata import version
@@ -160,8 +161,7 @@ class Endpoint:
             raise Overloaded(f"{name} says that the request is too large (status {status}).") from None
         if 300 <= status < 400:
             raise ServiceFailed(f"{name} redirects (status {status}), which is not followed.") from None
-        said = " ".join(error.read(300).decode("utf-8", "replace").split())[:200] or "it says no more"
-        raise ServiceFailed(f"{name} refused the request (status {status}): {said}") from None
+        raise ServiceFailed(f"{name} refused the request (status {status}){_said(error)}.") from None
 
     def _check(self, response: HTTPResponse) -> None:
         media_type = str(response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
@@ -184,6 +184,14 @@ class Endpoint:
             if time.monotonic() > deadline:
                 raise TimeoutError
         return b"".join(pieces)
+
+
+def _said(error: HTTPError) -> str:
+    """Return the beginning of what an endpoint says of its refusal, if it comes to say it."""
+    with suppress(OSError, HTTPException):
+        if said := " ".join(error.read1(300).decode("utf-8", "replace").split())[:200]:
+            return f" and says '{said}'"
+    return ""
 
 
 def _rows(body: bytes) -> list[Row]:

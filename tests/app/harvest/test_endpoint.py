@@ -84,8 +84,8 @@ def test_a_broken_answer_is_asked_for_again_and_then_given_up(stub: Stub, body: 
     [
         (301, JSON, {"Location": "http://127.0.0.1:9/"}, ServiceFailed, "redirects .status 301., which is not"),
         (307, JSON, {"Location": "file:///etc/passwd"}, ServiceFailed, "redirects .status 307., which is not"),
-        (400, "text/plain", {}, ServiceFailed, "refused the request .status 400.: no such thing"),
-        (403, "text/plain", {}, ServiceFailed, "refused the request .status 403.: no such thing"),
+        (400, "text/plain", {}, ServiceFailed, "refused the request .status 400. and says 'no such thing'"),
+        (403, "text/plain", {}, ServiceFailed, "refused the request .status 403. and says 'no such thing'"),
         (413, "text/plain", {}, Overloaded, "the request is too large"),
         (200, "text/html", {}, ServiceFailed, "answered with text/html instead of SPARQL's JSON"),
         (200, JSON, {"Content_Encoding": "gzip"}, ServiceFailed, "instead of SPARQL's JSON"),
@@ -124,6 +124,19 @@ def test_an_endless_body_and_one_that_drips_are_cut(stub: Stub) -> None:
 def test_one_that_says_nothing_is_given_up(stub: Stub) -> None:
     stub.behave = lambda handler, query: time.sleep(1.2) is None
     with pytest.raises(ServiceFailed, match=r"did not answer within 0\.2 seconds"):
+        asking(stub.url, harvest_timeout=0.2).ask(QUERY)
+
+
+def test_one_that_refuses_and_never_says_why_is_given_up(stub: Stub) -> None:
+    def refuse(handler: BaseHTTPRequestHandler, query: str) -> bool:
+        handler.send_response(400)
+        handler.send_header("Content-Length", "99")
+        handler.end_headers()
+        time.sleep(1.2)
+        return True
+
+    stub.behave = refuse
+    with pytest.raises(ServiceFailed, match=rf"{stub.url} refused the request \(status 400\)\.$"):
         asking(stub.url, harvest_timeout=0.2).ask(QUERY)
 
 

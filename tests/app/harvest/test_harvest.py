@@ -253,7 +253,7 @@ def test_an_interrupted_harvest_goes_on_and_asks_nothing_twice(tmp_path: Path, w
         return len(wikidata.queries) > 3 and send(handler, 403, "text/plain", b"enough for today")
 
     wikidata.behave = dies
-    with pytest.raises(ServiceFailed, match=r"enough for today What it has said of 6 identifiers is kept"):
+    with pytest.raises(ServiceFailed, match=r"says 'enough for today'. What it has said of 6 identifiers is kept"):
         harvested(data, wikidata, "doi", harvest_batch=2)
     assert matches(data) == []
     wikidata.behave = lambda handler, query: False
@@ -406,7 +406,10 @@ def test_the_command(data: Path, wikidata: Stub) -> None:
     wikidata.behave = first(99, 401, b"who are you?", "text/plain")
     refused = run("link", "harvest", wikidata.url, "nct", *at, **quick)
     assert refused.returncode == 1
-    assert refused.stderr == f"trialweave: The endpoint {wikidata.url} refused the request (status 401): who are you?\n"
+    assert (
+        refused.stderr
+        == f"trialweave: The endpoint {wikidata.url} refused the request (status 401) and says 'who are you?'.\n"
+    )
 
 
 def test_a_killed_command_goes_on_where_it_was(tmp_path: Path, wikidata: Stub) -> None:
