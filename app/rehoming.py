@@ -94,5 +94,8 @@ SELECT ?iri ?alias WHERE {{ GRAPH <{PROVENANCE_GRAPH}> {{ ?alias <http://purl.or
 """
 _LINKS = f"""
 PREFIX tw: <https://w3id.org/trialweave/ontology#>
-SELECT ?iri ?link WHERE {{ GRAPH <{LINKS_GRAPH}> {{ ?link tw:linkSource ?iri }} }}
+PREFIX skos: <http://www.w3.org/2004/02/skos/core#>
+SELECT DISTINCT ?iri ?link WHERE {{ GRAPH <{LINKS_GRAPH}> {{
+  {{ ?link tw:linkSource ?iri }} UNION {{ ?iri skos:exactMatch ?other BIND (?iri AS ?link) }}
+}} }}
 """

@@ -136,6 +136,12 @@ class Settings(BaseSettings):
     service_cache_seconds: float = Field(60.0, ge=0, description="Seconds for which an endpoint's answer is kept.")
     service_cache_bytes: int = Field(32 * 1024 * 1024, ge=0, description="Bytes of memory for such answers.")
 
+    harvest_batch: int = Field(
+        100, ge=1, le=1000, description="Identifiers in one request of `trialweave link harvest`."
+    )
+    harvest_pause: float = Field(1.0, ge=0, description="Seconds between such requests.")
+    harvest_timeout: float = Field(60.0, gt=0, description="Seconds that an endpoint may take to answer one of them.")
+
     @model_validator(mode="after")
     def _services(self) -> Self:
         from app.federation.policy import Policy  # reads these settings, and so imports them

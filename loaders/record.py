@@ -194,6 +194,7 @@ SourceKind = Literal["CTGOV", "PUBMED", "PAGE", "CURATED"]
 LinkStatus = Literal["PROPOSED", "ACCEPTED", "REJECTED"]
 MatchMethod = Literal["EXACT", "ENTRY_TERM", "INVERTED", "NORMALIZED", "BRACKETED", "QUALIFIED"]
 CohortMappingMethod = Literal["SAME_TITLE", "SAME_WORDS", "SAME_INTERVENTIONS", "ONLY_ARM"]
+SharedIdentifier = Literal["NCT_ID", "PMID", "DOI", "MESH_ID"]
 TextKind = Literal["CONDITION", "KEYWORD", "INTERVENTION", "BIOMARKER"]
 PublicationRelation = Literal["REPORTED_IN", "RESULT", "DERIVED", "BACKGROUND", "MENTIONED"]
 PValueOperator = Literal["=", "<", "<=", ">", ">="]
@@ -236,6 +237,7 @@ SCHEMES: Mapping[str, tuple[str, ...]] = {
         "LinkStatus": LinkStatus,
         "MatchMethod": MatchMethod,
         "CohortMappingMethod": CohortMappingMethod,
+        "SharedIdentifier": SharedIdentifier,
         "TextKind": TextKind,
         "StudyType": StudyType,
         "WhoMasked": WhoMasked,

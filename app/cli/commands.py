@@ -41,7 +41,10 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-link = typer.Typer(help="Which studies may be one: propose, list, accept, reject.", no_args_is_help=True)
+link = typer.Typer(
+    help="Which studies may be one: propose, list, accept, reject. What other graphs call them: harvest.",
+    no_args_is_help=True,
+)
 cli.add_typer(link, name="link")
 keys = typer.Typer(help="Who may write over HTTP: create, list and revoke keys.", no_args_is_help=True)
 cli.add_typer(keys, name="keys")
@@ -365,6 +368,54 @@ def link_reject(source: Linked, target: Target = None, data: Data = None, as_jso
 
     decision = reject(_data(data), source, target)
     print(json.dumps(asdict(decision), indent=2) if as_json else decision.line())
+
+
+@link.command("harvest")
+def link_harvest(
+    endpoint: Annotated[str, typer.Argument(help="The SPARQL endpoint to ask.", show_default=False)],
+    kinds: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="KIND...",
+            help="nct, pmid, doi, mesh: items of Wikidata with these ids. mesh-terms: labels and hierarchy of MeSH.",
+            show_default=False,
+        ),
+    ],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask an endpoint for what it calls the studies, publications and concepts here, and store that as links."""
+    from app.harvest import KINDS
+
+    for kind in kinds:
+        if kind not in KINDS:
+            raise typer.BadParameter(f"'{kind}' is none of {', '.join(KINDS)}", param_hint="KIND")
+    done = [_harvest(Settings(data=_data(data)), endpoint, kind, as_json=as_json) for kind in dict.fromkeys(kinds)]
+    if as_json:
+        print(json.dumps(done, indent=2))
+
+
+def _harvest(settings: Settings, endpoint: str, kind: str, *, as_json: bool) -> dict[str, object]:
+    """Harvest one kind and print the summary. A terminal sees how far it has come."""
+    from app.harvest import harvest
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=talk, transient=True, disable=not talk.is_terminal) as bar:
+        task = bar.add_task(f"Harvesting {kind}", total=None)
+        try:
+            done = harvest(
+                settings,
+                endpoint,
+                kind,
+                lambda said: talk.print(said, style="yellow", markup=False),
+                lambda answered, of: bar.update(task, completed=answered, total=of),
+            )
+        except KeyboardInterrupt:
+            talk.print("The same command goes on where this one was stopped.")
+            raise
+    if not as_json:
+        print(done.line())
+    return asdict(done)
 
 
 def _data(given: Path | None) -> Path:

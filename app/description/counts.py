@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.store.base import Store
+from loaders.emit import LINKS_GRAPH
 from loaders.link.identifiers import BASE
 
-__all__ = ["LOOKED_AT", "ClassCount", "Counts", "Kind", "PropertyCount", "count"]
+__all__ = ["EXACT_MATCH", "LOOKED_AT", "ClassCount", "Counts", "Kind", "LinkCount", "PropertyCount", "count"]
+
+EXACT_MATCH = "http://www.w3.org/2004/02/skos/core#exactMatch"
+"""The property of which all statements are looked at: who joins graphs wants to know how many links there are."""
 
 LOOKED_AT = 50
 """Entities of a class whose objects are looked at; a class with no more has exact numbers for all kinds of objects."""
@@ -53,12 +57,22 @@ class ClassCount:
     properties: tuple[PropertyCount, ...]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class LinkCount:
+    """The exact matches between IRIs that begin alike and others that do, where the former are of no class here."""
+
+    subjects: str
+    objects: str
+    triples: int
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What is in the union of all named graphs, each triple counted once."""
 
     properties: Mapping[str, int]
     classes: tuple[ClassCount, ...]
+    links: tuple[LinkCount, ...] = ()
 
     @property
     def triples(self) -> int:
@@ -88,6 +102,21 @@ _RARE_KINDS = f"""
 SELECT ?class ?datatype ?space (COUNT(*) AS ?n) WHERE {{
   {{ SELECT ?o {{ ?s <%s> ?o FILTER EXISTS {{ ?s a <%s> }} }} LIMIT {_RARE} }}{_KIND}}} GROUP BY ?class ?datatype ?space
 """
+_SPACE = 'BIND(REPLACE(STR(?o), "[^/#:]+$", "") AS ?space)'
+_MATCHES = f"""
+SELECT ?class ?space (COUNT(*) AS ?n) WHERE {{
+  %s {_SPACE}
+}} GROUP BY ?class ?space
+"""
+_MATCHES_JOINED = f"{{ SELECT ?s ?o {{ ?s <{EXACT_MATCH}> ?o }} }} {{ SELECT ?s ?class {{ ?s a ?class }} }}"
+_MATCHES_LOOKED_UP = f"?s <{EXACT_MATCH}> ?o . ?s a ?class"
+# Only a harvest links what is not described here.
+_LOOSE = f"""
+SELECT ?from ?space (COUNT(*) AS ?n) WHERE {{
+  GRAPH <{LINKS_GRAPH}> {{ ?s <{EXACT_MATCH}> ?o }} FILTER NOT EXISTS {{ ?s a ?class }}
+  BIND(REPLACE(STR(?s), "[^/#:]+$", "") AS ?from) {_SPACE}
+}} GROUP BY ?from ?space
+"""
 
 
 def count(store: Store) -> Counts:
@@ -95,21 +124,36 @@ def count(store: Store) -> Counts:
     properties = {row["p"]: int(row["n"]) for row in store.rows(_PROPERTIES)}
     entities = {row["c"]: int(row["n"]) for row in store.rows(_CLASSES)}
     by_class: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in store.rows(_JOINED if sum(entities.values()) <= _IN_MEMORY else _LOOKED_UP):
+    in_memory = sum(entities.values()) <= _IN_MEMORY
+    for row in store.rows(_JOINED if in_memory else _LOOKED_UP):
         by_class[row["c"]][row["p"]] = int(row["n"])
+    matches = list(store.rows(_MATCHES % (_MATCHES_JOINED if in_memory else _MATCHES_LOOKED_UP)))
     classes = (
-        ClassCount(iri, number, _properties(store, iri, number, by_class[iri])) for iri, number in entities.items()
+        ClassCount(iri, number, _properties(store, iri, number, by_class[iri], _spaces(matches, iri)))
+        for iri, number in entities.items()
     )
-    return Counts(dict(sorted(properties.items())), tuple(sorted(classes, key=lambda each: each.iri)))
+    links = (LinkCount(row["from"], row["space"], int(row["n"])) for row in store.rows(_LOOSE))
+    return Counts(
+        dict(sorted(properties.items())), tuple(sorted(classes, key=lambda each: each.iri)), tuple(sorted(links))
+    )
 
 
-def _properties(store: Store, iri: str, entities: int, counted: Mapping[str, int]) -> tuple[PropertyCount, ...]:
+def _spaces(matches: Iterable[Mapping[str, str]], iri: str) -> tuple[Kind, ...]:
+    """Return where the exact matches of a class lead, all of them counted."""
+    return tuple(sorted(Kind("space", row["space"], int(row["n"])) for row in matches if row["class"] == iri))
+
+
+def _properties(
+    store: Store, iri: str, entities: int, counted: Mapping[str, int], matches: tuple[Kind, ...]
+) -> tuple[PropertyCount, ...]:
     seen: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in store.rows(_KINDS % iri):
         seen[row["p"]].append(row)
     all_seen = entities <= LOOKED_AT
     return tuple(
-        PropertyCount(each, triples, _kinds(seen[each], exact=all_seen))
+        PropertyCount(each, triples, matches)
+        if each == EXACT_MATCH
+        else PropertyCount(each, triples, _kinds(seen[each], exact=all_seen))
         if each in seen
         else PropertyCount(each, triples, _kinds(store.rows(_RARE_KINDS % (each, iri)), exact=triples <= _RARE))
         for each, triples in sorted(counted.items())

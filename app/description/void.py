@@ -11,7 +11,7 @@ from hashlib import sha256
 
 import pyoxigraph as ox
 
-from app.description.counts import LOOKED_AT, ClassCount, Counts, Kind, PropertyCount
+from app.description.counts import EXACT_MATCH, LOOKED_AT, ClassCount, Counts, Kind, LinkCount, PropertyCount
 from loaders.link.identifiers import BASE
 
 __all__ = ["DATASET", "VOID_GRAPH", "as_triples"]
@@ -30,7 +30,8 @@ _COMMENT = ox.NamedNode("http://www.w3.org/2000/01/rdf-schema#comment")
 _HOW = (
     "Counted over the union of all named graphs but this one, a triple once wherever it stands. Numbers of entities, "
     "and of triples by property and by class and property, are of all there is; what the objects are was looked at in "
-    "the first {looked_at} entities of each class, and where that is not all of them, no number is given."
+    "the first {looked_at} entities of each class, and where that is not all of them, no number is given; of "
+    "exact matches all were looked at."
 )
 
 
@@ -61,6 +62,8 @@ def _statements(counts: Counts, generation: int, when: datetime) -> Iterator[ox.
         yield from _property(DATASET, iri, triples)
     for each in counts.classes:
         yield from _class(each)
+    for links in counts.links:
+        yield from _loose_linkset(links)
 
 
 def _class(counted: ClassCount) -> Iterator[ox.Triple]:
@@ -108,10 +111,26 @@ def _linkset(class_iri: str, predicate: str, kind: Kind) -> Iterator[ox.Triple]:
     if kind.role == "class":
         yield ox.Triple(linkset, _void("objectsTarget"), _class_partition(kind.iri))
         return
-    target = _node("space", kind.iri)
-    yield ox.Triple(linkset, _void("objectsTarget"), target)
+    yield from _end(linkset, "objectsTarget", kind.iri)
+
+
+def _loose_linkset(links: LinkCount) -> Iterator[ox.Triple]:
+    """The exact matches of what is of no class here, such as the concepts of a vocabulary that is not loaded."""
+    linkset = _node("linkset", links.subjects, EXACT_MATCH, links.objects)
+    yield ox.Triple(DATASET, _void("subset"), linkset)
+    yield ox.Triple(linkset, _TYPE, _void("Linkset"))
+    yield ox.Triple(linkset, _void("linkPredicate"), ox.NamedNode(EXACT_MATCH))
+    yield ox.Triple(linkset, _void("triples"), _number(links.triples))
+    yield from _end(linkset, "subjectsTarget", links.subjects)
+    yield from _end(linkset, "objectsTarget", links.objects)
+
+
+def _end(linkset: ox.NamedNode, end: str, space: str) -> Iterator[ox.Triple]:
+    """An end of a linkset that is in no class of this dataset: whatever has IRIs that begin alike."""
+    target = _node("space", space)
+    yield ox.Triple(linkset, _void(end), target)
     yield ox.Triple(target, _TYPE, _void("Dataset"))
-    yield ox.Triple(target, _void("uriSpace"), ox.Literal(kind.iri))
+    yield ox.Triple(target, _void("uriSpace"), ox.Literal(space))
 
 
 def _class_partition(iri: str) -> ox.NamedNode:

@@ -14,6 +14,7 @@ __all__ = ["DatasetPage", "Example", "examples"]
 
 _COMMENT = "http://www.w3.org/2000/01/rdf-schema#comment"
 _KEYWORD = "https://schema.org/keywords"
+_FEDERATES = "https://purl.expasy.org/sparql-examples/ontology#federatesWith"
 _SHACL = "http://www.w3.org/ns/shacl#"
 
 
@@ -55,22 +56,23 @@ class DatasetPage:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An example query with the question that it answers."""
+    """An example query with the question that it answers, and the other endpoints that it asks."""
 
     name: str
     question: str
     query: str
     keywords: list[str]
+    endpoints: list[str]
 
 
 def examples(triples: Iterable[ox.Triple]) -> list[Example]:
     """Read example queries in the SIB form, in the order of their names."""
     stated: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for triple in triples:
-        if isinstance(triple.subject, ox.NamedNode) and isinstance(triple.object, ox.Literal):
+        if isinstance(triple.subject, ox.NamedNode) and isinstance(triple.object, ox.Literal | ox.NamedNode):
             stated[triple.subject.value][triple.predicate.value].append(triple.object.value)
     return [
-        Example(iri.rpartition("/")[2], said[_COMMENT][0], query, sorted(said[_KEYWORD]))
+        Example(iri.rpartition("/")[2], said[_COMMENT][0], query, sorted(said[_KEYWORD]), sorted(said[_FEDERATES]))
         for iri, said in sorted(stated.items())
         for query in (
             next((q for form in ("select", "ask", "construct", "describe") for q in said[_SHACL + form]), ""),

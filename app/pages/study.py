@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from app.pages.facts import Fact, Facts
 from app.pages.names import readable, short
@@ -11,6 +12,7 @@ __all__ = ["StudyPage"]
 _TW = "https://w3id.org/trialweave/ontology#"
 _DESCRIPTION = "http://purl.org/dc/terms/description"
 _IDENTIFIER = "http://purl.org/dc/terms/identifier"
+_EXACT_MATCH = "http://www.w3.org/2004/02/skos/core#exactMatch"
 _DESIGN = (
     "phase",
     "overallStatus",
@@ -118,6 +120,7 @@ class StudyPage:
     official_title: str
     identifiers: list[str]
     registry: list[str]
+    matches: list[tuple[str, str]]
     publications: list[tuple[str, str, str]]
     design: list[Row]
     arms: list[Arm]
@@ -140,6 +143,7 @@ class StudyPage:
             official_title=official,
             identifiers=facts.values(iri, _IDENTIFIER),
             registry=facts.values(iri, _TW + "registeredAs"),
+            matches=[(each, urlsplit(each).hostname or each) for each in facts.values(iri, _EXACT_MATCH)],
             publications=reader.publications(iri),
             design=reader.design(iri),
             arms=reader.arms(),

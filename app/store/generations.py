@@ -48,8 +48,9 @@ _NUMBERED = re.compile(r"(\d{6,})(\.lock|\.withdrawn|\.written)?")
 _AGAIN = 0.02
 """Seconds between attempts to get the writer's lock."""
 
-# A writer makes these two before FORMAT is there; a mounted volume brings the third, a service that writes the others.
-_HARMLESS = {"LOCK", "FORMAT.new", "lost+found", "audit.log", "api-keys.json"}
+# A writer makes these two before FORMAT is there; a mounted volume brings the third, a service that writes the next
+# two, and a harvest the last one.
+_HARMLESS = {"LOCK", "FORMAT.new", "lost+found", "audit.log", "api-keys.json", "harvests"}
 _FULL = re.compile(r"no space left on device|disk quota exceeded|file too large", re.IGNORECASE)
 
 

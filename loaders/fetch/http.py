@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-__all__ = ["ATTEMPTS", "Client", "Clock", "FetchError", "Incomplete", "NotThere", "Refused", "Service"]
+__all__ = ["ATTEMPTS", "Client", "Clock", "FetchError", "Incomplete", "NotThere", "Refused", "Service", "asked_wait"]
 
 ATTEMPTS = 6
 """How often a request is made before it is given up. The pauses between add up to about half a minute."""
@@ -201,7 +201,7 @@ class Client:
     def _judge(self, request: httpx.Request, response: httpx.Response, body: bytes, media: str) -> None:
         status = response.status_code
         if status in _PASSING:
-            raise _Passing(f"answered {status}", self._asked_wait(response.headers.get("Retry-After", "")))
+            raise _Passing(f"answered {status}", asked_wait(response.headers.get("Retry-After", ""), self._clock.now()))
         if status in _MOVED:
             raise self._moved(request, response)
         said = f": {_one_line(body.decode(errors='replace'))}" if _is_text(response) and body else ""
@@ -228,14 +228,15 @@ class Client:
             return FetchError(f"{self._service.name} redirects to {_one_line(str(url))}, which is not followed")
         return _Moved(url)
 
-    def _asked_wait(self, header: str) -> float | None:
-        """Read Retry-After, seconds or a date (RFC 9110, section 10.2.3)."""
-        if header.strip().isascii() and header.strip().isdigit():
-            return float(header)
-        try:
-            return max(0.0, parsedate_to_datetime(header).timestamp() - self._clock.now())
-        except (ValueError, TypeError, OverflowError):
-            return None
+
+def asked_wait(header: str, now: float) -> float | None:
+    """Read Retry-After, seconds or a date (RFC 9110, section 10.2.3), as seconds from `now`; None where it is none."""
+    if header.strip().isascii() and header.strip().isdigit():
+        return float(header)
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _base(service: Service) -> httpx.URL:

@@ -14,6 +14,7 @@ from loaders import tables
 from loaders.emit import emit, emit_alias, emit_article, emit_provenance, emit_tombstone
 from loaders.link.cohorts import CohortMapping, emit_cohort_mappings
 from loaders.link.concepts import ConceptLink, emit_concept_links
+from loaders.link.matches import ExternalMatch, emit_harvest, emit_match, harvest_iri
 from loaders.link.mesh import Link
 from loaders.readers.mesh import provenance as provenance_of_mesh
 from loaders.record import (
@@ -22,6 +23,7 @@ from loaders.record import (
     MatchMethod,
     Publication,
     PublicationRelation,
+    SharedIdentifier,
     Source,
     Study,
     StudyType,
@@ -126,7 +128,17 @@ def _concept_links(study: str, graph: str) -> bytes:
     links += [ConceptLink("KEYWORD", name, Link("D000690", name, Decimal("0.9"))) for name in get_args(MatchMethod)]
     vocabulary = provenance_of_mesh("0" * 64, ["0" * 64], "0.1.0", "2018-09-01T12:00:00Z")
     mappings = [CohortMapping("x", "x", "SAME_TITLE")]
-    return emit_concept_links(links, study, graph)[0] + emit_cohort_mappings(mappings, study, graph)[0] + vocabulary
+    claims = emit_concept_links(links, study, graph)[0] + emit_cohort_mappings(mappings, study, graph)[0]
+    return claims + vocabulary + _matches(study)
+
+
+def _matches(study: str) -> bytes:
+    """Return a match by every kind of identifier, and where they are from."""
+    endpoint = "https://example.org/sparql"
+    harvests = {name: harvest_iri(endpoint, name) for name in get_args(SharedIdentifier)}
+    claims = (emit_match(ExternalMatch(study, "http://example.org/Q1"), name, each) for name, each in harvests.items())
+    runs = (emit_harvest(each, endpoint, "x", "2018-09-01T12:00:00Z") for each in harvests.values())
+    return b"".join((*claims, *runs))
 
 
 @cache

@@ -5,18 +5,25 @@ The rows in `expected/` were worked out by hand from the studies. That the queri
 """
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from rdflib import RDF, RDFS, Graph, Literal, Namespace, URIRef
 from rdflib.namespace import SH
 from rdflib.plugins.sparql import prepareQuery
 
+from app.cli.ask import ask_directory
 from app.intake import load
+from app.main import create_app
+from app.settings import Settings
 from app.store.base import Query, ReplaceGraph, ReplaceSubjects
 from app.store.embedded import EmbeddedReader, EmbeddedStore
 from loaders.documents import documents
 from loaders.emit import PROVENANCE_GRAPH
+from tests.app.federation.stub import Stub
+from tests.ontology.conftest import ENDPOINTS
 from tests.ontology.files import FOLDER
 from tests.paths import STUDIES, needs_shared
 
@@ -31,7 +38,12 @@ ABOUT_SOURCES = {
 }
 """Examples whose rows the two pages change, and why: their rows with the pages are in `expected/with-pages`."""
 
+SPEX = Namespace("https://purl.expasy.org/sparql-examples/ontology#")
+FEDERATED = [file for file in EXAMPLES if "spex:federatesWith" in file.read_text("utf-8")]
+
 each_example = pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+each_local = pytest.mark.parametrize("file", [each for each in EXAMPLES if each not in FEDERATED], ids=lambda f: f.stem)
+each_federated = pytest.mark.parametrize("file", FEDERATED, ids=lambda file: file.stem)
 
 
 def example(file: Path) -> tuple[URIRef, Graph]:
@@ -64,13 +76,65 @@ def declared_prefixes() -> dict[str, str]:
     }
 
 
-@each_example
+def readdressed(text: str, remotes: dict[str, Stub]) -> str:
+    """Return a query with the addresses of the endpoints that run here, and nothing else changed."""
+    for endpoint, stub in remotes.items():
+        text = text.replace(f"SERVICE <{endpoint}>", f"SERVICE <{stub.url}>")
+    return text
+
+
+def answer_with_remotes(data: Path, file: Path, remotes: dict[str, Stub]) -> list[list[str]]:
+    """Ask as `trialweave query` does, where the operator allows these endpoints."""
+    settings = Settings(data=data, service_allow=",".join(stub.url for stub in remotes.values()))
+    body = ask_directory(settings, readdressed(query_text(file), remotes), "csv").body
+    return list(csv.reader(body.decode().splitlines()))
+
+
+@each_local
 def test_the_rows_are_those_of_the_bundled_studies(file: Path, bundled: EmbeddedReader) -> None:
     assert answer(bundled, file) == expected(EXPECTED, file)
 
 
+@each_federated
+def test_the_rows_are_those_of_the_bundled_studies_and_of_the_other_endpoint(
+    file: Path, bundled_data: Path, remotes: dict[str, Stub]
+) -> None:
+    assert answer_with_remotes(bundled_data, file, remotes) == expected(EXPECTED, file)
+
+
 @needs_shared
-@each_example
+@each_federated
+def test_pages_change_nothing_that_is_asked_with_another_endpoint(
+    file: Path, data_with_pages: Path, remotes: dict[str, Stub]
+) -> None:
+    assert answer_with_remotes(data_with_pages, file, remotes) == expected(EXPECTED, file)
+
+
+def test_the_service_answers_the_federated_examples_that_it_lists(bundled_data: Path, remotes: dict[str, Stub]) -> None:
+    settings = Settings(data=bundled_data, workers=1, service_allow=",".join(stub.url for stub in remotes.values()))
+    asked = {endpoint: len(stub.queries) for endpoint, stub in remotes.items()}
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as service:
+        listed = Graph().parse(
+            data=service.get("/.well-known/sparql-examples", headers={"Accept": "text/turtle"}).text, format="turtle"
+        )
+        assert set(listed.objects(None, SPEX.federatesWith)) == set(map(URIRef, remotes))
+        page = service.get("/.well-known/sparql-examples", headers={"Accept": "text/html"}).text
+        for file in FEDERATED:
+            subject = URIRef(f"{BASE}examples/{file.stem}")
+            (endpoint,) = map(str, listed.objects(subject, SPEX.federatesWith))
+            assert f'id="{file.stem}"' in page and f"Also asks <code>{endpoint}</code>" in page
+            text = str(listed.value(subject, SH.select))
+            refused = service.get("/sparql", params={"query": text}, headers={"Accept": "text/csv"})
+            assert refused.status_code == 403 and endpoint in refused.text  # The public one is on no list here.
+            found = service.get("/sparql", params={"query": readdressed(text, remotes)}, headers={"Accept": "text/csv"})
+            assert list(csv.reader(found.text.splitlines())) == expected(EXPECTED, file)
+            # It was asked for what the studies name, and not for all that it has.
+            assert len(remotes[endpoint].queries) == asked[endpoint] + 1
+            assert "D000690" in remotes[endpoint].queries[-1]
+
+
+@needs_shared
+@each_local
 def test_pages_about_the_same_studies_change_only_what_is_about_sources(file: Path, with_pages: EmbeddedReader) -> None:
     folder = EXPECTED / "with-pages" if file.stem in ABOUT_SOURCES else EXPECTED
     assert answer(with_pages, file) == expected(folder, file)
@@ -94,9 +158,11 @@ def test_an_example_has_the_form_that_query_editors_read(file: Path) -> None:
     assert list(graph.objects(subject, SH.prefixes)) == [PREFIXES]
     assert list(graph.objects(subject, SCHEMA.target)) == [URIRef(BASE + "sparql")]
     assert list(graph.objects(subject, SCHEMA.keywords))
-    assert set(graph.predicates()) == {
+    assert set(graph.predicates()) - {SPEX.federatesWith} == {
         RDF.type, RDFS.comment, SH.prefixes, SH.select, SCHEMA.target, SCHEMA.keywords,
     }  # fmt: skip
+    asked = set(map(URIRef, re.findall(r"SERVICE <([^>]*)>", query_text(file))))
+    assert set(graph.objects(subject, SPEX.federatesWith)) == asked <= set(map(URIRef, ENDPOINTS))
 
 
 @each_example

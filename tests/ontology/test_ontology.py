@@ -26,11 +26,12 @@ DATATYPE_MAP = {XSD.string, XSD.integer, XSD.decimal, XSD.boolean, XSD.anyURI, X
 NO_RANGE = {
     TW.effectMeasure: "points to a class of STATO or NCIT",
     TW.associationMeasure: "points to a class of STATO or NCIT",
+    TW.externalResource: "points to whatever the other graph has",
 }
 OWN_SCHEMES = (
     "CohortKind", "Route", "OutcomeDomain", "Anchor", "Derivation", "Direction", "Significance", "Sign", "Change",
     "Reporting", "Method", "SourceKind", "LinkStatus", "MissingReason", "Severity", "Milestone", "DropReason",
-    "CriterionKind", "MatchMethod", "TextKind",
+    "CriterionKind", "MatchMethod", "SharedIdentifier", "TextKind",
 )  # fmt: skip
 
 

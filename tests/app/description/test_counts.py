@@ -9,10 +9,11 @@ import pytest
 import app.description
 import app.description.counts as counts
 from app.description import VOID_GRAPH, describe
-from app.description.counts import Kind, count
+from app.description.counts import Kind, LinkCount, count
 from app.description.void import as_triples
 from app.store.base import ReplaceGraph
 from app.store.embedded import EmbeddedStore
+from loaders.emit import LINKS_GRAPH
 
 A = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 INTEGER = "http://www.w3.org/2001/XMLSchema#integer"
@@ -65,6 +66,27 @@ def test_a_large_class_has_its_rare_properties_too_and_no_number_that_was_not_co
     said = {each.iri: (each.triples, each.kinds) for each in cat.properties}
     assert said["urn:name"] == (len(many), (Kind("datatype", STRING, None),))
     assert said["urn:age"] == (1, (Kind("datatype", INTEGER, 1),))
+
+
+@pytest.mark.parametrize("most", [counts._IN_MEMORY, 0])
+def test_all_exact_matches_are_counted_by_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(counts, "_IN_MEMORY", most)
+    many, match = range(10 * counts.LOOKED_AT), f"<{counts.EXACT_MATCH}>"
+    lines = [f"<urn:{n}> <{A}> <urn:Cat> .\n<urn:{n}> {match} <http://example.org/cat/{n}> .\n" for n in many]
+    rare = [f"<urn:{n}> {match} <http://example.net/Q{n}> .\n" for n in many[-3:]]
+    loose = f"<http://example.com/mouse/1> {match} <http://example.net/Q9> .\n"
+    with EmbeddedStore(tmp_path / "data") as store:
+        store.apply(
+            [
+                ReplaceGraph("urn:g", "".join([*lines, *rare]).encode()),
+                ReplaceGraph(LINKS_GRAPH, "".join([*rare, loose]).encode()),
+            ]
+        )
+        found = count(store)
+    (said,) = (each for each in found.classes[0].properties if each.iri == counts.EXACT_MATCH)
+    spaces = (Kind("space", "http://example.net/", 3), Kind("space", "http://example.org/cat/", len(many)))
+    assert (said.triples, said.kinds) == (len(many) + 3, spaces)
+    assert found.links == (LinkCount("http://example.com/mouse/", "http://example.net/", 1),)
 
 
 def test_the_description_has_no_blank_node_and_is_the_same_each_time(store: EmbeddedStore) -> None:
