@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 
 from app.errors import QueryRefused, ServiceFailed, ServiceTimeout, ServiceTooLarge
-from app.federation.policy import Policy, Resolver, Target, check_addresses, resolve
+from app.federation.caps import Caps
+from app.federation.policy import Key, Policy, Resolver, Target, check_addresses, resolve
 from app.federation.results import Blanks, Table, Unreadable, solutions
 from app.query.cache import AnswerCache, KeptAnswer
 from app.settings import Settings
@@ -100,14 +101,15 @@ class Client:
     def __init__(self, settings: Settings, resolver: Resolver = resolve) -> None:
         self.policy = Policy(settings)
         self.settings = settings
-        self.health: dict[tuple[str, str, int, str], Health] = {key: Health() for key in self.policy.targets}
-        self.blocks: dict[tuple[str, str, int, str], int] = {}
+        self.health: dict[Key, Health] = {key: Health() for key in self.policy.targets}
+        self.blocks: dict[Key, int] = {}
         """How many bindings an endpoint has taken well at a time."""
+        self.caps = Caps(self.policy.caps)
         self._resolver = resolver
         self._cache = AnswerCache(settings.service_cache_bytes)
         self._trusted: ssl.SSLContext | None = None
-        self._clients: dict[tuple[str, str, int, str], httpx.AsyncClient] = {}
-        self._turns: dict[tuple[str, str, int, str], asyncio.Semaphore] = {}
+        self._clients: dict[Key, httpx.AsyncClient] = {}
+        self._turns: dict[Key, asyncio.Semaphore] = {}
 
     async def close(self) -> None:
         """Close all connections."""

@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.store.base import Answer, Query
 from app.store.evaluation import evaluate
 
-__all__ = ["Stub", "answered", "asking", "serving", "solutions", "turtle"]
+__all__ = ["JSON", "Stub", "answered", "asking", "send", "serving", "solutions", "turtle"]
 
 JSON = "application/sparql-results+json"
 
