@@ -18,13 +18,20 @@ __all__ = ["Bindings", "sendable", "written"]
 
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 _STRING = f"{_XSD}string"
+_BOOLEAN = f"{_XSD}boolean"
+_BOOLEANS = {"true": ('"true"', '"1"'), "false": ('"false"', '"0"')}
+"""All spellings: Virtuoso answers with numbers where it compares booleans."""
+
+_NOTHING = "<urn:x-trialweave:nothing>"
+"""No other value: Virtuoso answers with the term of the query where there is but one, whatever its own one was."""
+
 _INTEGER = re.compile("[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})")
 _COMPARED = {
     f"{_XSD}decimal": _NUMBER,
     f"{_XSD}double": re.compile(rf"{_NUMBER.pattern}(?:[eE][+-]?[0-9]{{1,2}})?"),
     f"{_XSD}float": re.compile(rf"{_NUMBER.pattern}(?:[eE][+-]?[0-9]{{1,2}})?"),
-    f"{_XSD}boolean": re.compile("true|false|0|1"),
+    _BOOLEAN: re.compile("true|false|0|1"),
     f"{_XSD}dateTime": re.compile(r"-?[0-9]{4,}-[0-9-]{5}T[0-9:.]+(?:Z|[+-][0-9:]{5})?"),
 }
 _COMPARED |= {
@@ -101,20 +108,30 @@ def _filter(name: str, terms: Iterable[str | None]) -> str:
     same: dict[str, None] = {}
     texts: dict[str, None] = {}
     for term in filter(None, terms):
-        if term.endswith(('"', ">")):
+        text, _, datatype = term.rpartition('"^^<')
+        if datatype == f"{_BOOLEAN}>":
+            texts |= dict.fromkeys(_BOOLEANS[text[1:]])
+        elif term.endswith(('"', ">")):
             same |= dict.fromkeys(_spellings(term))
         else:
             texts[term.rpartition("@")[0]] = None
+    if len(same) == 1:
+        same[_NOTHING] = None
     tests = [f"?{name} IN ({', '.join(same)})"] * bool(same) + [f"STR(?{name}) IN ({', '.join(texts)})"] * bool(texts)
     return f"FILTER({' || '.join(tests)})"
 
 
 def _spellings(term: str) -> list[str]:
-    """The term, and where it is a day of the time zone Z, its other spellings."""
-    text, _, datatype = term.rpartition('Z"^^<')
-    if not text or datatype[:-1] not in _DAYS:
-        return [term]
-    return [f'{text}{zone}"^^<{datatype}' for zone in _ZONES]
+    """The term, and other spellings that engines have for its value and may not compare with it.
+
+    No engine is asked to compare days; rdflib compares terms in IN, and writes what it reads in Python's way.
+    """
+    text, _, datatype = term.rpartition('"^^<')
+    if text.endswith("Z") and datatype[:-1] in (*_DAYS, f"{_XSD}dateTime"):
+        return [f'{text[:-1]}{zone}"^^<{datatype}' for zone in _ZONES]
+    if datatype[:-1] in (f"{_XSD}double", f"{_XSD}float"):
+        return [term, f'"{float(text[1:])!r}"^^<{datatype}']
+    return [term]
 
 
 def sendable(columns: Sequence[str], found: Sequence[Mapping[str, dict[str, str]]], blank: str) -> Bindings | None:

@@ -106,33 +106,32 @@ class BoundJoin:
 
     async def _cut(self, target: Target, pattern: Pattern, block: Bindings | None, rows: int) -> str | None:
         """Why an answer is not, or may not be, all that there is; None where it is."""
-        counting = pattern.counting(block)
-        may_be_cut = await self._may_be_cut(target, rows, counting is not None)
-        if may_be_cut is False:
+        caps = self._client.caps
+        if caps.may_be_cut(target.key, rows) is False:
             return None
-        if may_be_cut and block is not None and len(block.rows) > 1:
-            counting = None  # Asking for less tells more.
-        if counting is None:
-            return f"The endpoint {target.url} gave {rows:,} rows, which may be where it cuts; ask it for less."
-        count = await self._count(target, counting)
-        self._client.caps.learn(target.key, count, rows)
+        async with caps.finding(target.key):
+            counting = pattern.counting(block)
+            if caps.may_be_cut(target.key, rows) is None and (caps.is_probed(rows) or counting is None):
+                await self._probe(target, rows)
+            may_be_cut = caps.may_be_cut(target.key, rows)
+            if may_be_cut is False:
+                return None
+            can_be_split = block is not None and len(block.rows) > 1
+            if counting is None or (may_be_cut and can_be_split):
+                return f"The endpoint {target.url} gave {rows:,} rows, which may be where it cuts; ask it for less."
+            count = await self._count(target, counting)
+            caps.learn(target.key, count, rows)
         if count == rows:
             return None
         return f"The endpoint {target.url} gave {rows:,} of {count:,} rows; ask it for less."
 
-    async def _may_be_cut(self, target: Target, rows: int, can_be_counted: bool) -> bool | None:
-        """What is known of the endpoint's cap, if need be after asking it for rows of no data; None: nothing."""
-        caps = self._client.caps
-        if (known := caps.may_be_cut(target.key, rows)) is not None:
-            return known
-        async with caps.finding(target.key):
-            if caps.may_be_cut(target.key, rows) is None and (caps.is_probed(rows) or not can_be_counted):
-                text, wanted = caps.probe(rows)
-                with suppress(ServiceFailed):
-                    found = await self._ask(target, text, ("a",))
-                    if len(found.rows) >= rows:
-                        caps.learn(target.key, wanted, len(found.rows))
-            return caps.may_be_cut(target.key, rows)
+    async def _probe(self, target: Target, rows: int) -> None:
+        """Ask for more rows than that, of no data, to see how many there can be. Nothing is learnt if that fails."""
+        text, wanted = self._client.caps.probe(rows)
+        with suppress(ServiceFailed):
+            found = await self._ask(target, text, ("a",))
+            if len(found.rows) >= rows:
+                self._client.caps.learn(target.key, wanted, len(found.rows))
 
     async def _count(self, target: Target, counting: str) -> int:
         counted = await self._ask(target, counting, ("rows",))

@@ -20,11 +20,12 @@ from app.settings import Settings
 
 __all__ = ["Budget", "Client", "Health", "Overloaded", "Sent"]
 
-_ACCEPT = "application/sparql-results+json, application/sparql-results+xml;q=0.8"
+_XML = "application/sparql-results+xml"
+_ACCEPT = f"application/sparql-results+json, {_XML};q=0.8"
 _TYPES = {
     "application/sparql-results+json": False,
     "application/json": False,
-    "application/sparql-results+xml": True,
+    _XML: True,
     "application/xml": True,
     "text/xml": True,
 }
@@ -109,6 +110,7 @@ class Client:
         self._cache = AnswerCache(settings.service_cache_bytes)
         self._clients: dict[Key, httpx.AsyncClient] = {}
         self._turns: dict[Key, asyncio.Semaphore] = {}
+        self._in_xml: set[Key] = set()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -191,7 +193,12 @@ class Client:
         try:
             async with asyncio.timeout(seconds), turn, self._sent(target, query) as answer:
                 body = await self._body(target, answer, sent, budget)
-                return body, _check(target, answer, body)
+                is_xml = _check(target, answer, body)
+                if not is_xml and answer.headers.get("server", "").startswith("Virtuoso"):
+                    # Its JSON has the numbers 1 and 0 for true and false, and its XML has not.
+                    self._in_xml.add(target.key)
+                    raise _Later(f"The endpoint {target.url} does not answer in XML.", 0)
+                return body, is_xml
         except (TimeoutError, httpx.TimeoutException):
             raise ServiceTimeout(
                 f"The endpoint {target.url} did not answer within {seconds:.3g} seconds; ask it for less."
@@ -210,6 +217,8 @@ class Client:
         headers = {"Host": httpx.URL(target.url).netloc.decode("ascii")}
         if authorization := self.policy.authorization(target):
             headers["Authorization"] = authorization
+        if target.key in self._in_xml:
+            headers["Accept"] = _XML
         async with client.stream("POST", url, data={"query": query}, headers=headers) as answer:
             yield answer
 
