@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.sparql.groups import Element, Group, read_structure
 from app.sparql.tokens import tokens
 from app.store.base import Answer, Query
+from app.store.engines import ENGINES
 from app.store.evaluation import resolved
 
 __all__ = ["Plan", "Planner", "Step"]
@@ -95,6 +96,8 @@ class Planner:
         if structure.where is None:
             raise QueryRefused("SERVICE stands where it cannot be planned.")
         self._check_targets(structure.where)
+        if self._settings.store_url and ENGINES[self._settings.store_engine].loses_values:
+            _refuse_lost_values(structure.where, ENGINES[self._settings.store_engine].label)
         await self._check_syntax(structure.where)
         await self._answer_group(structure.where, (), "")
         text = self._filled(self._text(0, len(structure.text)))
@@ -485,6 +488,21 @@ def _awaited(element: Element) -> frozenset[str]:
 def _unbound(service: Element, why: str) -> BadRequest:
     name = service.term.text[:100] if service.term else ""
     return BadRequest(f"SERVICE {name} cannot be asked: {why}; bind {name} to addresses of endpoints, as with VALUES.")
+
+
+def _refuse_lost_values(group: Group, engine: str) -> None:
+    """Refuse clauses where the solutions that stand in their place would be answered wrongly by this engine."""
+    for element in (group.select.where if group.select else group).elements:
+        if not any(element.services()):
+            continue
+        if element.kind in ("minus", "filter") or len(element.groups) > 1:
+            raise QueryRefused(
+                f"The store is {engine}, which answers wrongly where SERVICE stands in MINUS, UNION or EXISTS; "
+                "leave that out, or ask a service with another store."
+            )
+        if element.kind != "service":
+            for inner in element.groups:
+                _refuse_lost_values(inner, engine)
 
 
 def _all_services(group: Group) -> Iterator[Element]:
