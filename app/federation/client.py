@@ -329,7 +329,7 @@ def _why(error: BaseException) -> str:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate does not hold ({cause.verify_message.rstrip('.')})"
-        if isinstance(cause, OSError) and cause.strerror and cause.errno:
+        if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.strerror and cause.errno:
             why = os.strerror(cause.errno) if cause.errno > 0 else cause.strerror  # Below are those of names.
         cause = cause.__cause__ or cause.__context__
     return why
