@@ -19,6 +19,7 @@ import orjson
 
 from app.errors import BadRequest, QueryRefused, QueryTooLarge, ServiceFailed
 from app.federation.bindings import Bindings, sendable, written
+from app.federation.blanks import with_true_blanks
 from app.federation.bound import BoundJoin
 from app.federation.client import Budget, Client
 from app.federation.policy import Target
@@ -26,7 +27,6 @@ from app.federation.results import Row, Table, values
 from app.query.guard import check_query, is_repeatable
 from app.settings import Settings
 from app.sparql.groups import Element, Group, read_structure
-from app.sparql.tokens import tokens
 from app.store.base import Answer, Query
 from app.store.engines import ENGINES
 from app.store.evaluation import resolved
@@ -37,9 +37,6 @@ _JOINED = frozenset({"triples", "values", "graph", "group", "service"})
 _NOWHERE = "urn:x-trialweave:nothing"
 _PLACE = 32 * 1024 * 1024
 """Characters that a query may have once the solutions stand in it."""
-
-_TELLING = re.compile(r"is(?:Blank|IRI|URI)|STR|IRI|URI|ORDER|MIN|MAX|GROUP_CONCAT|SAMPLE|TRIPLE", re.IGNORECASE)
-"""Words by which a query could tell a blank node from the IRI that stands in for it."""
 
 Ask = Callable[[Query], Awaitable[Answer]]
 
@@ -86,7 +83,7 @@ class Planner:
         self._done: dict[Element, str] = {}
         self._rows: list[str] = []
         self._mark = secrets.token_hex(8)
-        self._has_blanks = False
+        self._blank: set[str] = set()
         self._repeatable = is_repeatable(query.text)
         self._targets: dict[Element, Target] = {}
 
@@ -101,7 +98,7 @@ class Planner:
         await self._check_syntax(structure.where)
         await self._answer_group(structure.where, (), "")
         text = self._filled(self._text(0, len(structure.text)))
-        return Plan(text, self.steps, self._generations, self.budget.blanks.prefix if self._has_blanks else None)
+        return Plan(text, self.steps, self._generations, self.budget.blanks.prefix if self._blank else None)
 
     # Which endpoints
 
@@ -251,7 +248,7 @@ class Planner:
                 raise
             # One solution without bindings (Federated Query, section 2.3 and 4).
             table, silenced = Table(columns, [(None,) * len(columns)]), error.message
-        self._refuse_told_blanks(table, target)
+        self._note_blanks(table)
         self._note(service, target.url, bindings, len(table.rows), silenced)
         return table.rows
 
@@ -332,16 +329,16 @@ class Planner:
     async def _answer_nested(self, service: Element) -> None:
         """Answer the clauses inside a clause here, unbound: the endpoint gets their solutions with its query."""
         for inner in service.groups[0].services():
-            had, self._has_blanks = self._has_blanks, False
+            had, self._blank = self._blank, set()
             await self._answer_service(inner, ())
-            if self._has_blanks:
+            if self._blank:
                 raise QueryRefused(
                     "A SERVICE inside another one has blank nodes in its solutions, which cannot be sent on."
                 )
-            self._has_blanks = had
+            self._blank = had
 
     def _remote(self, group: Group) -> "_Remote":
-        inner = self._filled(self._text(group.start + 1, group.end - 1), check=False)
+        inner = self._filled(self._text(group.start + 1, group.end - 1), is_remote=True)
         base = f"BASE <{self._query.base_iri}> " if self._query.base_iri else ""
         return _Remote(f"{base}{self._structure.prologue}", inner, _bound_before(group), group.select is not None)
 
@@ -374,19 +371,12 @@ class Planner:
         rows: list[dict[str, dict[str, str]]] = orjson.loads(answer.body)["results"]["bindings"]
         return rows
 
-    def _refuse_told_blanks(self, table: Table, target: Target) -> None:
-        if not table.has_blanks:
-            return
-        self._has_blanks = True
-        found = list(tokens(self._structure.text))
-        for token, following in zip(found, [*found[1:], found[-1]], strict=True):
-            # A datatype's name before a bracket casts, which an IRI may be and a blank node may not.
-            casts = token.kind in ("name", "iri") and following.text == "("
-            if casts or (token.kind == "word" and _TELLING.fullmatch(token.text)):
-                raise QueryRefused(
-                    f"The endpoint {target.url} answers with blank nodes, and {token.text} cannot be applied to those "
-                    "here; leave it out, or keep blank nodes out of the clause."
-                )
+    def _note_blanks(self, table: Table) -> None:
+        """Remember which variables have stand-ins of blank nodes."""
+        stand_in = f"<{self.budget.blanks.prefix}"
+        for place, name in enumerate(table.columns if table.has_blanks else ()):
+            if any((row[place] or "").startswith(stand_in) for row in table.rows):
+                self._blank.add(name)
 
     # Texts
 
@@ -416,15 +406,16 @@ class Planner:
     def _inline(self, columns: Sequence[str], rows: Sequence[Row]) -> str:
         self._rows.append(values(columns, rows))
         names = " ".join(f"?{name}" for name in columns)
-        return f" VALUES ({names}) {{ \x00{self._mark}:{len(self._rows) - 1}\x00 }} "
+        return f" VALUES ({names}) {{ ?{self._mark}_{len(self._rows) - 1} }} "
 
-    def _filled(self, text: str, *, check: bool = True) -> str:
+    def _filled(self, text: str, *, is_remote: bool = False) -> str:
         """The text with all rows in it. Raises what is wrong with it but for them, and QueryTooLarge."""
-        pattern = re.compile(f"\x00{self._mark}:([0-9]+)\x00")
-        if check:
+        if not is_remote:
             limits = {"query_bytes": 16 * self._settings.query_bytes, "query_depth": self._settings.query_depth + 8}
-            check_query(pattern.sub("", text), self._settings.model_copy(update=limits))
-        filled = pattern.sub(lambda found: self._rows[int(found[1])], text)
+            check_query(text, self._settings.model_copy(update=limits))
+            if self._blank:
+                text = with_true_blanks(text, frozenset(self._blank), self.budget.blanks.prefix)
+        filled = re.sub(rf"\?{self._mark}_([0-9]+)", lambda found: self._rows[int(found[1])], text)
         if len(filled) > _PLACE:
             raise QueryTooLarge(
                 f"With solutions for its SERVICE clauses the query has more than {_PLACE:,} characters; ask for less."
