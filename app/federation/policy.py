@@ -121,14 +121,17 @@ class Policy:
 
 def _caps(settings: Settings, targets: Mapping[Key, Target]) -> dict[Key, int]:
     found: dict[Key, int] = {}
-    for url, cap in settings.service_caps.items():
+    for entry in filter(None, map(str.strip, settings.service_caps.split(","))):
+        url, _, cap = entry.rpartition(" ")
+        if not re.fullmatch("[1-9][0-9]{0,8}", cap):
+            raise ValueError(f"TRIALWEAVE_SERVICE_CAPS: {entry!r} is no address, space and number of rows")
         try:
-            key = Target.read(url).key
+            key = Target.read(url.strip()).key
         except BadRequest as error:
             raise ValueError(f"TRIALWEAVE_SERVICE_CAPS: {error.message}") from None
         if key not in targets:
-            raise ValueError(f"TRIALWEAVE_SERVICE_CAPS: {url} is not in TRIALWEAVE_SERVICE_ALLOW.")
-        found[key] = cap
+            raise ValueError(f"TRIALWEAVE_SERVICE_CAPS: {url} is not in TRIALWEAVE_SERVICE_ALLOW")
+        found[key] = int(cap)
     return found
 
 
