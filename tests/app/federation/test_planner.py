@@ -4,10 +4,11 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 import pyoxigraph as ox
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from app.errors import BadRequest, QueryRefused, QuerySyntaxError, ServiceTooLarge
@@ -119,8 +120,9 @@ def reference(text: str, store: ox.Store) -> list[tuple[str, ...]]:
         # Not GRAPH ?e, whose variable the engine binds inside the group already.
         each = " UNION ".join(f"{{ GRAPH <{end}> {inside} VALUES ?e {{ <{end}> }} }}" for end in ENDPOINTS)
         text = f"{text[: named.start()]} {{ {each} }} {text[named.end() + len(inside) :]}"
-    found = store.query(text.replace("SERVICE", "GRAPH"))
-    return solutions(found.serialize(format=ox.QueryResultsFormat.JSON))
+    text = text.replace("SERVICE", "GRAPH")
+    assume(sum(1 for _ in islice(store.query(text), 2001)) <= 2000)  # Products of all with all say no more.
+    return solutions(store.query(text).serialize(format=ox.QueryResultsFormat.JSON))
 
 
 @given(local=triples, one=triples, two=triples, pattern=patterns, block=st.sampled_from([1, 2, 48]))
