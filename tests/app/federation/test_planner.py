@@ -281,6 +281,25 @@ def test_a_cap_that_an_endpoint_does_not_tell_is_found(cap: int) -> None:
         assert len(solutions(answered(text, studies(90), capped, **told))) == 540
 
 
+def test_a_cap_that_was_found_is_listed() -> None:
+    data = " ".join(f":m{n} :part {n} ." for n in range(400))
+    with serving(turtle(data), cap=137) as capped:
+        federation = Federation(Settings(service_allow=capped.url))
+        local = studies(200)
+
+        async def ask(query: Query) -> Answer:
+            return Answer(*evaluate(local, query), 1)
+
+        async def run() -> None:
+            text = f"{PREFIX} SELECT * {{ ?s :mesh ?m SERVICE <{capped.url}> {{ ?m :part ?o }} }}"
+            federation._client.blocks = {target.key: 150 for target in federation._client.policy.targets.values()}
+            assert len(solutions((await federation.answer(Query(text), ask)).body)) == 200
+            await federation.close()
+
+        asyncio.run(run())
+        assert [listed["rows_at_most"] for listed in federation.endpoints()] == [137]
+
+
 def test_a_cap_below_what_one_binding_has_is_an_error() -> None:
     data = f":m0 :part {', '.join(str(part) for part in range(500))} ."
     with serving(turtle(data), cap=137) as capped:
