@@ -124,6 +124,11 @@ class Settings(BaseSettings):
     service_proxy: SecretStr | None = Field(None, description="The proxy they are reached through; none if unset.")
     service_timeout: float = Field(30.0, gt=0, description="Seconds one request to an endpoint may take.")
     service_total: float = Field(60.0, gt=0, description="Seconds all requests of a query may take together.")
+    service_caps: str = Field(
+        "",
+        description="The rows that endpoints give at most, each as an address, a space and a number, with commas "
+        "between; found out where unsaid.",
+    )
     service_requests: int = Field(500, ge=1, description="Requests a query may lead to.")
     service_parallel: int = Field(4, ge=1, description="Requests of a query at a time.")
     service_rows: int = Field(100_000, ge=1, description="Rows that an endpoint may answer a clause with.")

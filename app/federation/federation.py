@@ -104,6 +104,7 @@ class Federation:
                 "last_milliseconds": health[key].last_milliseconds,
                 "last_error": health[key].last_error,
                 "bindings_a_request": self._client.blocks.get(key),
+                "rows_at_most": self._client.caps.known(key),
             }
             for key, target in policy.targets.items()
         ]

@@ -266,6 +266,15 @@ def test_a_list_with_a_mistake_in_it_is_refused_at_start(allow: str) -> None:
         Settings(service_allow=allow)
 
 
+@pytest.mark.parametrize(
+    "caps",
+    ["1000", "http://a.example/", "http://a.example/ many", "http://a.example/ 0", "http://b.example/ 5", "ftp://a/ 5"],
+)
+def test_caps_with_a_mistake_in_them_are_refused_at_start(caps: str) -> None:
+    with pytest.raises(ValueError, match="TRIALWEAVE_SERVICE_CAPS"):
+        Settings(service_allow="http://a.example/", service_caps=caps)
+
+
 def test_spellings_of_one_address_are_the_same() -> None:
     assert Target.read("HTTP://Good.Example:80").key == Target.read("http://good.example/").key
     with pytest.raises(BadRequest):
