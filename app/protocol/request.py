@@ -96,7 +96,8 @@ def _post(parameters: _Parameters, content_type: str, body: bytes) -> Operation:
     if "query" in parameters or "update" in parameters:
         raise BadRequest("The operation stands in the body and in the URL as well; send it once.")
     kind = "query" if media_type == _QUERY else "update"
-    direct = {**parameters, kind: [_utf8(body, "The body")]}
+    # A byte order mark, which editors on Windows begin a file with, tells the encoding and is no part of the text.
+    direct = {**parameters, kind: [_utf8(body, "The body").removeprefix("\ufeff")]}
     return _query(direct) if kind == "query" else _update(direct)
 
 
