@@ -13,6 +13,7 @@ from tests.paths import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)\)")
 
 
@@ -66,6 +67,21 @@ def test_console_blocks_print_what_the_page_says(page, environment):
             r"(?:.*\n)*?" if line == "…\n" else re.escape(line) for line in expected.splitlines(keepends=True)
         )
         assert re.fullmatch(pattern, printed), f"$ {command}\n{printed}{done.stderr}"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if PYTHON.search(page.read_text())], ids=lambda page: page.name
+)
+def test_python_blocks_print_the_text_below_them(page, environment):
+    for program, expected in PYTHON.findall(page.read_text()):
+        done = subprocess.run(
+            [sys.executable, "-c", program.replace("http://127.0.0.1:8000", environment["ADDRESS"])],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.stdout == expected, f"{program}\n{done.stdout}{done.stderr}"
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=lambda page: page.name)

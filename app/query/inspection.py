@@ -20,6 +20,7 @@ class GivenLimits:
     """The `Limits` of the guard, as they are sent to the process."""
 
     query_bytes: int
+    values_bytes: int
     query_depth: int
     query_branches: int
 

@@ -33,7 +33,9 @@ class Inspector:
     def __init__(self, settings: Settings, *, services: bool) -> None:
         self._settings = settings
         self._services = services
-        self._limits = GivenLimits(settings.query_bytes, settings.query_depth, settings.query_branches)
+        self._limits = GivenLimits(
+            settings.query_bytes, settings.values_bytes, settings.query_depth, settings.query_branches
+        )
         self._process: Worker | None = None
 
     def start(self, nursery: Nursery) -> None:
@@ -49,7 +51,8 @@ class Inspector:
 
     async def examine(self, text: str) -> tuple[QueryForm, bool]:
         """The form of the query, and whether it is repeatable. Raises what `check_query` does, Busy, WorkerLost."""
-        if len(text) < _LONG or len(text) > self._settings.query_bytes:  # What is too long is refused unread.
+        longest = self._limits.query_bytes + self._limits.values_bytes
+        if len(text) < _LONG or len(text) > longest:  # What is too long is refused unread.
             return examine(text, self._limits, services=self._services)
         try:
             async with asyncio.timeout(self._settings.queue_wait), self._turn:

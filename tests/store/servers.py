@@ -17,7 +17,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from tests.paths import ROOT, is_required
+from tests.paths import ROOT, need
 
 __all__ = ["ENGINES", "server"]
 
@@ -72,14 +72,12 @@ def server(engine: str, folder: Path) -> Iterator[Environment]:
     address = f"http://127.0.0.1:{port}"
     if engine == "oxigraph":
         program = Path(sys.executable).parent / "oxigraph"
-        _need(engine, program.exists(), "the oxigraph command")
+        need(engine, program.exists(), "the oxigraph command")
         command = [str(program), "serve", "--bind", f"127.0.0.1:{port}", "--union-default-graph"]
         settings = {"TRIALWEAVE_STORE_URL": f"{address}/query"}
     elif engine == "fuseki":
         jar = _fuseki_jar()
-        _need(
-            engine, bool(jar and shutil.which("java")), "java and jena-fuseki-server in .fuseki or $TRIALWEAVE_FUSEKI"
-        )
+        need(engine, bool(jar and shutil.which("java")), "java and jena-fuseki-server in .fuseki or $TRIALWEAVE_FUSEKI")
         (folder / "fuseki.ttl").write_text(_FUSEKI)
         options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", str(jar)]
         main = "org.apache.jena.fuseki.main.cmds.FusekiMainCmd"
@@ -87,11 +85,11 @@ def server(engine: str, folder: Path) -> Iterator[Environment]:
         settings = {"TRIALWEAVE_STORE_URL": f"{address}/trialweave/sparql"}
     elif engine == "rdflib-endpoint":
         program = Path(sys.executable).parent / engine
-        _need(engine, program.exists(), f"the {engine} command")
+        need(engine, program.exists(), f"the {engine} command")
         command = [str(program), "serve", "data.nt", "--host", "127.0.0.1", "--port", str(port)]
         settings = {"TRIALWEAVE_STORE_URL": f"{address}/"}
     else:
-        _need(engine, bool(shutil.which("virtuoso-t")), "virtuoso-t on the path")
+        need(engine, bool(shutil.which("virtuoso-t")), "virtuoso-t on the path")
         (folder / "virtuoso.ini").write_text(_VIRTUOSO.format(port=port, sql_port=_free_port()))
         command = ["virtuoso-t", "-c", "virtuoso.ini", "-f"]
         user = {"USER": "dba", "PASSWORD": "dba", "AUTH": "digest"}  # As a new server has it.
@@ -100,14 +98,6 @@ def server(engine: str, folder: Path) -> Iterator[Environment]:
         }
     with _running(command, folder, address):
         yield {"TRIALWEAVE_STORE_ENGINE": engine, **settings}
-
-
-def _need(engine: str, there: bool, what: str) -> None:
-    if there:
-        return
-    if is_required(engine):
-        pytest.fail(f"TRIALWEAVE_REQUIRE names {engine}, but this machine lacks {what}")
-    pytest.skip(f"needs {what}")
 
 
 def _fuseki_jar() -> Path | None:

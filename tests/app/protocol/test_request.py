@@ -1,8 +1,11 @@
 """The SPARQL 1.1 Protocol as a table; W3C's own protocol tests drive the running service elsewhere."""
 
 from collections.abc import Mapping
+from urllib.parse import unquote_to_bytes
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.errors import BadRequest, MethodNotAllowed, TrialweaveError, UnsupportedMediaType
 from app.protocol.request import (
@@ -10,6 +13,7 @@ from app.protocol.request import (
     Operation,
     QueryOperation,
     UpdateOperation,
+    decode_parameters,
     parse_request,
 )
 
@@ -95,3 +99,13 @@ def test_requests_outside_the_protocol_are_refused_with_a_reason(
 ) -> None:
     with pytest.raises(error, match=words):
         parse_request(method, query_string, headers, body)
+
+
+PIECES = st.sampled_from(
+    [*(bytes([each]) for each in b"=_ \r\n\t.Aaz\x00\x7f"), b"%00", b"%c3%A9", b"%3D", b"%0a", b"=20", b"=\n"]
+)
+
+
+@given(st.lists(PIECES).map(b"".join))
+def test_escapes_are_decoded_as_the_standard_library_does(encoded: bytes) -> None:
+    assert decode_parameters(b"query=" + encoded, "the body") == {"query": [unquote_to_bytes(encoded).decode()]}
