@@ -1,8 +1,9 @@
 """A published generation written to a folder as tables: Parquet or CSV, one file a table, and a manifest.
 
 Rows are gathered until they fill a batch, and batches go straight to the files, so no table is ever held as a whole;
-when all tables together hold much, the one that holds the most is written. So memory does not grow with the store. The
-folder appears whole or not at all: it is written beside its place and renamed.
+when all tables together hold much, the one that holds the most is written. So what grows with the store is only what
+the engine keeps of its own files, some 30 bytes a quad. The folder appears whole or not at all: it is written beside
+its place and renamed.
 """
 
 import json

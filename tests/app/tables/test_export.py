@@ -214,7 +214,7 @@ def test_long_texts_do_not_pile_up(tmp_path, monkeypatch):
     assert pq.ParquetFile(tmp_path / "out" / "cohorts.parquet").num_row_groups == 3
 
 
-def test_memory_does_not_grow_with_the_store(tmp_path, monkeypatch):
+def test_what_is_held_does_not_grow_with_the_store(tmp_path, monkeypatch):
     """Four times the studies, each with rows for several tables, take no more than a fifth more."""
     monkeypatch.setattr(export, "HELD_CHARACTERS", 50_000)
     peaks = []
