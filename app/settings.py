@@ -4,7 +4,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings"]
@@ -122,6 +122,10 @@ class Settings(BaseSettings):
     service_proxy: SecretStr | None = Field(None, description="The proxy they are reached through; none if unset.")
     service_timeout: float = Field(30.0, gt=0, description="Seconds one request to an endpoint may take.")
     service_total: float = Field(60.0, gt=0, description="Seconds all requests of a query may take together.")
+    service_caps: dict[str, PositiveInt] = Field(
+        {},
+        description='JSON: endpoint to the rows it gives at most, as in {"https://…": 1000}; found out where unsaid.',
+    )
     service_requests: int = Field(500, ge=1, description="Requests a query may lead to.")
     service_parallel: int = Field(4, ge=1, description="Requests of a query at a time.")
     service_rows: int = Field(100_000, ge=1, description="Rows that an endpoint may answer a clause with.")

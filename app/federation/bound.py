@@ -2,39 +2,29 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Protocol
 
 from app.errors import ServiceFailed, ServiceTimeout, ServiceTooLarge
+from app.federation.bindings import Bindings
 from app.federation.client import Budget, Client, Overloaded
 from app.federation.policy import Target
-from app.federation.results import Row, Table
+from app.federation.results import Table
 from app.settings import Settings
 
-__all__ = ["Bindings", "BoundJoin"]
+__all__ = ["BoundJoin"]
 
 _FIRST, _MOST = 48, 384
 """Bindings in a block, at first and at most: no round numbers, as those are what a cap looks like."""
-
-_ROUND = 100
-"""An answer whose number of rows is a multiple of this may have been cut there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bindings:
-    """Distinct rows, each with all of the columns bound."""
-
-    columns: tuple[str, ...]
-    rows: list[Row]
 
 
 class Pattern(Protocol):
     """The pattern of a clause, which can be put into a query."""
 
-    def text(self, columns: Sequence[str], bound: Sequence[str], rows: Sequence[Row], limit: int) -> str:
+    def text(self, columns: Sequence[str], bindings: Bindings | None, limit: int) -> str:
         """The query for these bindings."""
 
-    def counting(self, bound: Sequence[str], rows: Sequence[Row]) -> str | None:
+    def counting(self, bindings: Bindings | None) -> str | None:
         """The query for the number of its solutions, as ?rows; None where a cap may lie below what is counted."""
 
 
@@ -53,13 +43,13 @@ class BoundJoin:
         Raises ServiceFailed where any part of it failed: half of the solutions would be a wrong answer.
         """
         if bindings is None:
-            return await self._whole(target, pattern, columns, (), [])
+            return await self._whole(target, pattern, columns)
         if not bindings.rows:
             return Table(columns)
         tables = await self._blocks(target, pattern, columns, bindings)
         if len(tables) > 1 and any(table.has_blanks for table in tables):
             # A blank node that is in two answers would become two: it has to be one answer.
-            return await self._whole(target, pattern, columns, (), [])
+            return await self._whole(target, pattern, columns)
         rows = [row for table in tables for row in table.rows]
         self._check_rows(target, len(rows))
         return Table(columns, rows, any(table.has_blanks for table in tables))
@@ -68,13 +58,10 @@ class BoundJoin:
         self, target: Target, pattern: Pattern, columns: tuple[str, ...], bindings: Bindings
     ) -> list[Table]:
         size = self._client.blocks.get(target.key, _FIRST)
-        blocks = [bindings.rows[start : start + size] for start in range(0, len(bindings.rows), size)]
+        blocks = bindings.blocks(size)
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._block(target, pattern, columns, bindings.columns, block))
-                    for block in blocks
-                ]
+                tasks = [group.create_task(self._block(target, pattern, columns, block)) for block in blocks]
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         tables = [table for task in tasks for table in task.result()]
@@ -82,62 +69,76 @@ class BoundJoin:
             self._client.blocks[target.key] = min(_MOST, 2 * size) if len(blocks) > 1 else size
         return tables
 
-    async def _block(
-        self, target: Target, pattern: Pattern, columns: tuple[str, ...], bound: tuple[str, ...], block: list[Row]
-    ) -> list[Table]:
+    async def _block(self, target: Target, pattern: Pattern, columns: tuple[str, ...], block: Bindings) -> list[Table]:
         """The answers for a block, of which there are several where it was too much for the endpoint at once."""
+        size = len(block.rows)
         try:
-            async with self._turns:
-                table = await self._client.ask(
-                    target, self._text(pattern, columns, bound, block), columns, self._budget
-                )
-            if len(block) == 1 or not self._looks_cut(table):
-                await self._check_whole(target, pattern, bound, block, table)
-                return [table]
+            table = await self._ask(target, pattern.text(columns, block, self._limit), columns)
+            cut = await self._cut(target, pattern, block, len(table.rows))
+            if cut is None:
+                return [block.matched(table)]
+            if size == 1:
+                raise ServiceTooLarge(cut)
         except (Overloaded, ServiceTimeout):
-            if len(block) == 1 or self._budget.is_over:
+            if size == 1 or self._budget.is_over:
                 raise
-        middle = len(block) // 2
+        middle = size // 2
         self._client.blocks[target.key] = max(1, middle)
-        first = await self._block(target, pattern, columns, bound, block[:middle])
-        return first + await self._block(target, pattern, columns, bound, block[middle:])
+        first, second = block.blocks(size - middle)
+        found = await self._block(target, pattern, columns, first)
+        return found + await self._block(target, pattern, columns, second)
 
-    async def _whole(
-        self, target: Target, pattern: Pattern, columns: tuple[str, ...], bound: tuple[str, ...], block: list[Row]
-    ) -> Table:
-        async with self._turns:
-            table = await self._client.ask(target, self._text(pattern, columns, bound, block), columns, self._budget)
-        await self._check_whole(target, pattern, bound, block, table)
+    async def _whole(self, target: Target, pattern: Pattern, columns: tuple[str, ...]) -> Table:
+        table = await self._ask(target, pattern.text(columns, None, self._limit), columns)
+        if cut := await self._cut(target, pattern, None, len(table.rows)):
+            raise ServiceTooLarge(cut)
         return table
 
-    def _text(self, pattern: Pattern, columns: Sequence[str], bound: Sequence[str], block: Sequence[Row]) -> str:
-        return pattern.text(columns, bound, block, self._settings.service_rows + 1)
+    @property
+    def _limit(self) -> int:
+        return self._settings.service_rows + 1
 
-    @staticmethod
-    def _looks_cut(table: Table) -> bool:
-        return bool(table.rows) and len(table.rows) % _ROUND == 0
-
-    async def _check_whole(
-        self, target: Target, pattern: Pattern, bound: tuple[str, ...], block: list[Row], table: Table
-    ) -> None:
-        """Have the endpoint count, where an answer of a round number of rows may be no more than its cap."""
-        if not self._looks_cut(table):
-            return
-        counting = pattern.counting(bound, block)
-        if counting is None:
-            raise ServiceTooLarge(
-                f"The endpoint {target.url} gave {len(table.rows):,} rows, which may be where it cuts; ask it for less."
-            )
+    async def _ask(self, target: Target, text: str, columns: tuple[str, ...]) -> Table:
         async with self._turns:
-            counted = await self._client.ask(target, counting, ("rows",), self._budget)
+            return await self._client.ask(target, text, columns, self._budget)
+
+    # Whether an answer is whole
+
+    async def _cut(self, target: Target, pattern: Pattern, block: Bindings | None, rows: int) -> str | None:
+        """Why an answer is not, or may not be, all that there is; None where it is."""
+        caps = self._client.caps
+        if caps.may_be_cut(target.key, rows) is False:
+            return None
+        async with caps.finding(target.key):
+            counting = pattern.counting(block)
+            if caps.may_be_cut(target.key, rows) is None and (caps.is_probed(rows) or counting is None):
+                await self._probe(target, rows)
+            may_be_cut = caps.may_be_cut(target.key, rows)
+            if may_be_cut is False:
+                return None
+            can_be_split = block is not None and len(block.rows) > 1
+            if counting is None or (may_be_cut and can_be_split):
+                return f"The endpoint {target.url} gave {rows:,} rows, which may be where it cuts; ask it for less."
+            count = await self._count(target, counting)
+            caps.learn(target.key, count, rows)
+        if count == rows:
+            return None
+        return f"The endpoint {target.url} gave {rows:,} of {count:,} rows; ask it for less."
+
+    async def _probe(self, target: Target, rows: int) -> None:
+        """Ask for more rows than that, of no data, to see how many there can be. Nothing is learnt if that fails."""
+        text, wanted = self._client.caps.probe(rows)
+        with suppress(ServiceFailed):
+            found = await self._ask(target, text, ("a",))
+            if len(found.rows) >= rows:
+                self._client.caps.learn(target.key, wanted, len(found.rows))
+
+    async def _count(self, target: Target, counting: str) -> int:
+        counted = await self._ask(target, counting, ("rows",))
         try:
-            count = int((counted.rows[0][0] or "").split('"')[1])
+            return int((counted.rows[0][0] or "").split('"')[1])
         except (IndexError, ValueError):
             raise ServiceFailed(f"The endpoint {target.url} does not say how many rows it has.") from None
-        if count != len(table.rows):
-            raise ServiceTooLarge(
-                f"The endpoint {target.url} gave {len(table.rows):,} of {count:,} rows; ask it for less."
-            )
 
     def _check_rows(self, target: Target, count: int) -> None:
         if count > self._settings.service_rows:

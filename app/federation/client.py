@@ -12,18 +12,20 @@ from typing import Any
 import httpx
 
 from app.errors import QueryRefused, ServiceFailed, ServiceTimeout, ServiceTooLarge
-from app.federation.policy import Policy, Resolver, Target, check_addresses, resolve
+from app.federation.caps import Caps
+from app.federation.policy import Key, Policy, Resolver, Target, check_addresses, resolve
 from app.federation.results import Blanks, Table, Unreadable, solutions
 from app.query.cache import AnswerCache, KeptAnswer
 from app.settings import Settings
 
 __all__ = ["Budget", "Client", "Health", "Overloaded", "Sent"]
 
-_ACCEPT = "application/sparql-results+json, application/sparql-results+xml;q=0.8"
+_XML = "application/sparql-results+xml"
+_ACCEPT = f"application/sparql-results+json, {_XML};q=0.8"
 _TYPES = {
     "application/sparql-results+json": False,
     "application/json": False,
-    "application/sparql-results+xml": True,
+    _XML: True,
     "application/xml": True,
     "text/xml": True,
 }
@@ -100,14 +102,15 @@ class Client:
     def __init__(self, settings: Settings, resolver: Resolver = resolve) -> None:
         self.policy = Policy(settings)
         self.settings = settings
-        self.health: dict[tuple[str, str, int, str], Health] = {key: Health() for key in self.policy.targets}
-        self.blocks: dict[tuple[str, str, int, str], int] = {}
+        self.health: dict[Key, Health] = {key: Health() for key in self.policy.targets}
+        self.blocks: dict[Key, int] = {}
         """How many bindings an endpoint has taken well at a time."""
+        self.caps = Caps(self.policy.caps)
         self._resolver = resolver
         self._cache = AnswerCache(settings.service_cache_bytes)
-        self._trusted: ssl.SSLContext | None = None
-        self._clients: dict[tuple[str, str, int, str], httpx.AsyncClient] = {}
-        self._turns: dict[tuple[str, str, int, str], asyncio.Semaphore] = {}
+        self._clients: dict[Key, httpx.AsyncClient] = {}
+        self._turns: dict[Key, asyncio.Semaphore] = {}
+        self._in_xml: set[Key] = set()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -190,27 +193,33 @@ class Client:
         try:
             async with asyncio.timeout(seconds), turn, self._sent(target, query) as answer:
                 body = await self._body(target, answer, sent, budget)
-                return body, _check(target, answer, body)
+                is_xml = _check(target, answer, body)
+                if not is_xml and answer.headers.get("server", "").startswith("Virtuoso"):
+                    # Its JSON has the numbers 1 and 0 for true and false, and its XML has not.
+                    self._in_xml.add(target.key)
+                    raise _Later(f"The endpoint {target.url} does not answer in XML.", 0)
+                return body, is_xml
         except (TimeoutError, httpx.TimeoutException):
             raise ServiceTimeout(
                 f"The endpoint {target.url} did not answer within {seconds:.3g} seconds; ask it for less."
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ssl.SSLError, UnicodeError) as error:
-            why = str(error) or type(error).__name__
-            raise ServiceFailed(f"The endpoint {target.url} cannot be asked: {why}.") from None
+            way = " through the proxy" if self.settings.service_proxy else ""
+            raise ServiceFailed(f"The endpoint {target.url} cannot be asked{way}: {_why(error)}.") from None
 
     @asynccontextmanager
     async def _sent(self, target: Target, query: str) -> AsyncIterator[httpx.Response]:
-        # The name is resolved here, once, and the connection goes to what has been checked: a second look-up
-        # could have another answer. TLS still asks for, and checks, the name.
+        # The name is resolved here, once, and the connection, by a proxy as well, goes to what has been checked: a
+        # second look-up could have another answer. TLS still asks for, and checks, the name (see `_Named`).
         client = await self._client(target)
         address = await self._address(target)
         url = httpx.URL(target.url).copy_with(host=address)
         headers = {"Host": httpx.URL(target.url).netloc.decode("ascii")}
         if authorization := self.policy.authorization(target):
             headers["Authorization"] = authorization
-        extensions = {"sni_hostname": target.host} if target.address is None else {}
-        async with client.stream("POST", url, data={"query": query}, headers=headers, extensions=extensions) as answer:
+        if target.key in self._in_xml:
+            headers["Accept"] = _XML
+        async with client.stream("POST", url, data={"query": query}, headers=headers) as answer:
             yield answer
 
     async def _address(self, target: Target) -> str:
@@ -225,13 +234,12 @@ class Client:
 
     async def _client(self, target: Target) -> httpx.AsyncClient:
         # One for each endpoint: connections are kept by address, and two names may share one.
-        if self._trusted is None:
-            self._trusted = await asyncio.to_thread(ssl.create_default_context)
         if target.key not in self._clients:
+            trusted = await asyncio.to_thread(_trusted, target)
             proxy = self.settings.service_proxy.get_secret_value() if self.settings.service_proxy else None
             self._clients[target.key] = httpx.AsyncClient(
                 proxy=proxy,
-                verify=self._trusted,
+                verify=trusted,
                 trust_env=False,
                 follow_redirects=False,
                 timeout=httpx.Timeout(self.settings.service_timeout, connect=10.0),
@@ -260,6 +268,35 @@ class _Later(Exception):
         self.message, self.seconds = message, seconds
 
 
+class _Named(ssl.SSLContext):
+    """TLS with a server of a certain name, whatever the address was that the connection went to.
+
+    httpx has a way to say so for a direct connection, but none for one through a proxy.
+    """
+
+    name: str
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """As the standard library has it, but for the name."""
+        return super().wrap_bio(incoming, outgoing, server_side, self.name, session)
+
+
+def _trusted(target: Target) -> ssl.SSLContext:
+    """The authorities that the system, or SSL_CERT_FILE, trusts to say that a server is the target."""
+    context = _Named(ssl.PROTOCOL_TLS_CLIENT)
+    context.name = target.host
+    if target.scheme == "https":
+        context.load_default_certs()
+    return context
+
+
 def _check(target: Target, answer: httpx.Response, body: bytes) -> bool:
     """Whether the answer is XML. Raises ServiceFailed for what is no table of solutions."""
     status = answer.status_code
@@ -282,6 +319,15 @@ def _check(target: Target, answer: httpx.Response, body: bytes) -> bool:
             f"The endpoint {target.url} answered with {media_type or 'no content type'} instead of solutions."
         )
     return _TYPES[media_type]
+
+
+def _why(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate does not hold ({cause.verify_message.rstrip('.')})"
+        cause = cause.__cause__ or cause.__context__
+    return str(error) or type(error).__name__
 
 
 def _said(body: bytes) -> str:

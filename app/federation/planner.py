@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import orjson
-import pyoxigraph as ox
 
 from app.errors import BadRequest, QueryRefused, QueryTooLarge, ServiceFailed
-from app.federation.bound import Bindings, BoundJoin
+from app.federation.bindings import Bindings, sendable, written
+from app.federation.bound import BoundJoin
 from app.federation.client import Budget, Client
 from app.federation.policy import Target
 from app.federation.results import Row, Table, values
@@ -28,12 +28,12 @@ from app.settings import Settings
 from app.sparql.groups import Element, Group, read_structure
 from app.sparql.tokens import tokens
 from app.store.base import Answer, Query
+from app.store.engines import ENGINES
 from app.store.evaluation import resolved
 
 __all__ = ["Plan", "Planner", "Step"]
 
 _JOINED = frozenset({"triples", "values", "graph", "group", "service"})
-_STRING = "http://www.w3.org/2001/XMLSchema#string"
 _NOWHERE = "urn:x-trialweave:nothing"
 _PLACE = 32 * 1024 * 1024
 """Characters that a query may have once the solutions stand in it."""
@@ -96,6 +96,8 @@ class Planner:
         if structure.where is None:
             raise QueryRefused("SERVICE stands where it cannot be planned.")
         self._check_targets(structure.where)
+        if self._settings.store_url and ENGINES[self._settings.store_engine].loses_values:
+            _refuse_lost_values(structure.where, ENGINES[self._settings.store_engine].label)
         await self._check_syntax(structure.where)
         await self._answer_group(structure.where, (), "")
         text = self._filled(self._text(0, len(structure.text)))
@@ -103,20 +105,23 @@ class Planner:
 
     # Which endpoints
 
-    def _check_targets(self, group: Group) -> None:
-        """Resolve and check all endpoints before any is asked: nothing is sent for a query that is refused."""
+    def _check_targets(self, group: Group, *, nested: bool = False) -> None:
+        """Resolve and check all endpoints in the text before any is asked: nothing is sent for a query refused."""
         for service in group.services():
             assert service.term is not None
+            self._check_targets(service.groups[0], nested=True)
             if service.term.kind == "variable":
-                raise BadRequest(
-                    f"SERVICE {service.term.text[:100]} names an endpoint by a variable; write the address."
-                )
+                if nested:
+                    raise BadRequest(
+                        f"SERVICE {service.term.text[:100]} stands in another SERVICE, and nothing there binds its "
+                        "endpoint before it is asked; write the address."
+                    )
+                continue
             try:
                 (iri,) = resolved(self._structure.prologue, [service.term.text], self._query.base_iri)
             except SyntaxError as error:
                 raise BadRequest(f"SERVICE {service.term.text[:200]} names no address: {error}.") from None
             self._targets[service] = self._client.policy.allowed(iri.value)
-            self._check_targets(service.groups[0])
 
     async def _check_syntax(self, group: Group) -> None:
         """Have the engine read the query, patterns of clauses included, before anything is sent.
@@ -160,19 +165,16 @@ class Planner:
             text = self._select(projection, self._element(element), most)
             found = await self._rows_of(text)
             if len(found) <= most and all(term["type"] in ("uri", "literal") for row in found for term in row.values()):
-                rows = [tuple(_term(row[name]) if name in row else None for name in columns) for row in found]
+                rows = [tuple(written(row[name]) if name in row else None for name in columns) for row in found]
                 self._done[element] = self._inline(columns, rows)
 
     def _next(self, group: Group, pending: Sequence[Element], around: tuple[_Piece, ...]) -> Element:
         """The element to be answered next: one that is bound by what is known already, if there is one."""
-        first = pending[0]
         joined = [element for element in pending if element.kind in _JOINED]
         known = frozenset[str]().union(*(piece.variables for piece in around))
         known = known.union(*(e.visible for e in group.elements if e.kind in _JOINED and e not in pending))
-        for element in joined:
-            if element.visible & known:
-                return element
-        return first if first.kind in _JOINED or not joined else joined[0]
+        ready = [element for element in joined if _awaited(element) <= known] or joined or [pending[0]]
+        return next((element for element in ready if element.visible & known), ready[0])
 
     async def _answer_element(self, element: Element, group: Group, around: tuple[_Piece, ...], within: str) -> None:
         match element.kind:
@@ -228,23 +230,103 @@ class Planner:
 
     async def _answer_service(self, service: Element, around: tuple[_Piece, ...]) -> None:
         await self._answer_nested(service)
-        group, target = service.groups[0], self._targets[service]
+        group = service.groups[0]
         columns = tuple(sorted(group.visible))
+        if target := self._targets.get(service):
+            rows = await self._solutions(service, target, columns, await self._bindings(group, around))
+        else:
+            columns, rows = await self._of_each_endpoint(service, columns, around)
+        self._done[service] = self._inline(columns, rows)
+
+    async def _solutions(
+        self, service: Element, target: Target, columns: tuple[str, ...], bindings: Bindings | None
+    ) -> list[Row]:
+        """What one endpoint answers."""
         silenced: str | None = None
-        bindings: Bindings | None = None
         try:
-            bindings = await self._bindings(group, around)
-            table = await self._bound.answer(target, self._remote(group), columns, bindings)
+            table = await self._bound.answer(target, self._remote(service.groups[0]), columns, bindings)
         except ServiceFailed as error:
             if not service.silent:
                 raise
             # One solution without bindings (Federated Query, section 2.3 and 4).
             table, silenced = Table(columns, [(None,) * len(columns)]), error.message
         self._refuse_told_blanks(table, target)
-        self._done[service] = self._inline(columns, table.rows)
+        self._note(service, target.url, bindings, len(table.rows), silenced)
+        return table.rows
+
+    def _note(
+        self, service: Element, endpoint: str, bindings: Bindings | None, rows: int, silenced: str | None = None
+    ) -> None:
         bound_by, count = (bindings.columns, len(bindings.rows)) if bindings else ((), None)
         clause = " ".join(self._structure.text[service.start : service.end].split())[:300]
-        self.steps.append(Step(target.url, clause, bound_by, count, len(table.rows), silenced))
+        self.steps.append(Step(endpoint, clause, bound_by, count, rows, silenced))
+
+    async def _of_each_endpoint(
+        self, service: Element, columns: tuple[str, ...], around: tuple[_Piece, ...]
+    ) -> tuple[tuple[str, ...], list[Row]]:
+        """The solutions of a clause whose endpoint is a variable: of each endpoint that the rest of the query binds.
+
+        With each go the bindings that stand beside it, and its solutions have it in that variable (Federated Query,
+        section 4). Raises BadRequest where the variable is not bound to addresses, and QueryRefused for what is not on
+        the list, before any of them is asked.
+        """
+        assert service.term is not None
+        name = service.term.text[1:]
+        found = await self._endpoints(service, name, around)
+        targets = {iri: self._named_target(service, iri) for iri in found}
+        others = tuple(column for column in columns if column != name)
+        rows: list[Row] = []
+        for iri, target in targets.items():
+            if isinstance(target, str):
+                self._note(service, iri, None, 1, target)
+                rows.append((f"<{iri}>", *(None for _ in others)))
+                continue
+            answered = await self._solutions(service, target, columns, found[iri])
+            if name in columns:
+                place = columns.index(name)
+                kept = [row for row in answered if row[place] in (None, f"<{iri}>")]
+                rows += [(f"<{iri}>", *row[:place], *row[place + 1 :]) for row in kept]
+            else:
+                rows += [(f"<{iri}>", *row) for row in answered]
+        if not targets:
+            self._note(service, service.term.text, Bindings((name,), []), 0)
+        return (name, *others), rows
+
+    def _named_target(self, service: Element, iri: str) -> Target | str:
+        """The endpoint, or why it is none, if the clause is SILENT."""
+        try:
+            return self._client.policy.allowed(iri)
+        except (BadRequest, QueryRefused) as error:
+            if not service.silent:
+                raise
+            return error.message
+
+    async def _endpoints(self, service: Element, name: str, around: tuple[_Piece, ...]) -> dict[str, Bindings | None]:
+        """The endpoints that a variable is bound to, and the bindings that each is to be asked with."""
+        group = service.groups[0]
+        known = frozenset[str]().union(*(piece.variables for piece in around))
+        if name not in known:
+            raise _unbound(service, "nothing that is joined with it binds that variable before it is asked")
+        shared = (group.certain & known) | {name}
+        most = self._settings.service_bindings
+        found = await self._distinct(sorted(shared), around)
+        if is_too_much := len(found) > most:
+            found = await self._distinct([name], around)
+        grouped: dict[str, list[dict[str, dict[str, str]]]] = {}
+        for row in found:
+            if name not in row:
+                raise _unbound(service, "there are solutions that do not bind that variable")
+            value, kind = row[name]["value"], row[name]["type"]
+            if kind != "uri" or value.startswith(self.budget.blanks.prefix):
+                what = "a blank node" if kind != "literal" else f'"{value[:100]}"'
+                raise _unbound(service, f"it has the value {what}, which is no address")
+            grouped.setdefault(value, []).append(row)
+        if len(grouped) > most:
+            raise QueryTooLarge(f"SERVICE ?{name[:100]} has more than {most:,} endpoints; ask fewer.")
+        columns = tuple(sorted(shared & group.certain))
+        if is_too_much or not columns:
+            return dict.fromkeys(grouped)
+        return {iri: sendable(columns, rows, self.budget.blanks.prefix) for iri, rows in grouped.items()}
 
     async def _answer_nested(self, service: Element) -> None:
         """Answer the clauses inside a clause here, unbound: the endpoint gets their solutions with its query."""
@@ -267,14 +349,17 @@ class Planner:
         shared = group.certain & frozenset[str]().union(*(piece.variables for piece in around))
         if not shared:
             return None
-        pieces = _connected(around, shared)
-        columns = tuple(sorted(shared))
-        most = self._settings.service_bindings
-        projection = "DISTINCT " + " ".join(f"?{name}" for name in columns)
-        found = await self._rows_of(self._select(projection, " ".join(piece.text for piece in pieces), most))
-        if len(found) > most:
+        columns = sorted(shared)
+        found = await self._distinct(columns, around)
+        if len(found) > self._settings.service_bindings:
             return None
-        return _sendable(columns, found, self.budget.blanks.prefix)
+        return sendable(columns, found, self.budget.blanks.prefix)
+
+    async def _distinct(self, columns: Sequence[str], around: tuple[_Piece, ...]) -> list[dict[str, dict[str, str]]]:
+        """The distinct bindings of these variables, one more than are sent if there are more."""
+        projection = "DISTINCT " + " ".join(f"?{name}" for name in columns)
+        pattern = " ".join(piece.text for piece in _connected(around, frozenset(columns)))
+        return await self._rows_of(self._select(projection, pattern, self._settings.service_bindings))
 
     def _select(self, projection: str, pattern: str, most: int) -> str:
         structure = self._structure
@@ -355,25 +440,27 @@ class _Remote:
     early: frozenset[str]
     is_select: bool
 
-    def text(self, columns: Sequence[str], bound: Sequence[str], rows: Sequence[Row], limit: int) -> str:
+    def text(self, columns: Sequence[str], bindings: Bindings | None, limit: int) -> str:
         """The query for these bindings."""
         names = " ".join(f"?{name}" for name in columns)
         projection = f"SELECT {names}" if names else "SELECT (1 AS ?one)"
-        return f"{self.prologue} {projection} WHERE {{ {self._body(bound, rows)} }} LIMIT {limit}"
+        return f"{self.prologue} {projection} WHERE {{ {self._body(bindings)} }} LIMIT {limit}"
 
-    def counting(self, bound: Sequence[str], rows: Sequence[Row]) -> str | None:
+    def counting(self, bindings: Bindings | None) -> str | None:
         """The query for the number of rows; None for a subselect, into which some endpoints push their cap."""
         if self.is_select:
             return None
-        return f"{self.prologue} SELECT (COUNT(*) AS ?rows) WHERE {{ {self._body(bound, rows)} }}"
+        return f"{self.prologue} SELECT (COUNT(*) AS ?rows) WHERE {{ {self._body(bindings)} }}"
 
-    def _body(self, bound: Sequence[str], rows: Sequence[Row]) -> str:
-        block = f"VALUES ({' '.join(f'?{name}' for name in bound)}) {{ {values(bound, rows)} }}" if bound else ""
+    def _body(self, bindings: Bindings | None) -> str:
+        if bindings is None:
+            return f"{{ {self.pattern} }}" if self.is_select else self.pattern
+        block, filters = bindings.inline(), bindings.filters()
         if self.is_select:
-            return f"{block} {{ {self.pattern} }}"
-        if self.early.issuperset(bound):
-            return f"{block} {self.pattern}"  # First is where engines make the most of it.
-        return f"{self.pattern} {block}"
+            return f"{block} {{ {self.pattern} }} {filters}"
+        if self.early.issuperset(bindings.exact):
+            return f"{block} {self.pattern} {filters}"  # First is where engines make the most of it.
+        return f"{self.pattern} {block} {filters}"
 
 
 def _bound_before(group: Group) -> frozenset[str]:
@@ -384,6 +471,38 @@ def _bound_before(group: Group) -> frozenset[str]:
             break
         bound |= element.certain
     return bound
+
+
+def _awaited(element: Element) -> frozenset[str]:
+    """The variables whose values are endpoints, and that nothing inside the element itself binds."""
+    if element.kind == "service":
+        return element.named
+    found = frozenset[str]()
+    for group in element.groups:
+        inner = group.select.where.elements if group.select else group.elements
+        own = frozenset[str]().union(*(each.visible for each in inner if not any(each.services())))
+        found = found.union(*(_awaited(each) for each in inner)) - own
+    return found
+
+
+def _unbound(service: Element, why: str) -> BadRequest:
+    name = service.term.text[:100] if service.term else ""
+    return BadRequest(f"SERVICE {name} cannot be asked: {why}; bind {name} to addresses of endpoints, as with VALUES.")
+
+
+def _refuse_lost_values(group: Group, engine: str) -> None:
+    """Refuse clauses where the solutions that stand in their place would be answered wrongly by this engine."""
+    for element in (group.select.where if group.select else group).elements:
+        if not any(element.services()):
+            continue
+        if element.kind in ("minus", "filter") or len(element.groups) > 1:
+            raise QueryRefused(
+                f"The store is {engine}, which answers wrongly where SERVICE stands in MINUS, UNION or EXISTS; "
+                "leave that out, or ask a service with another store."
+            )
+        if element.kind != "service":
+            for inner in element.groups:
+                _refuse_lost_values(inner, engine)
 
 
 def _all_services(group: Group) -> Iterator[Element]:
@@ -416,34 +535,3 @@ def _connected(pieces: Iterable[_Piece], shared: frozenset[str]) -> list[_Piece]
         left = [piece for piece in left if piece not in near]
         reached = reached.union(*(piece.variables for piece in near))
     return found
-
-
-def _sendable(columns: tuple[str, ...], found: Sequence[dict[str, dict[str, str]]], blank: str) -> Bindings | None:
-    """The bindings without the variables that are not always bound, or whose terms endpoints may write differently.
-
-    Numbers, dates and language tags have several spellings, and the store keeps one: only IRIs and plain strings are
-    the same everywhere. A solution with a blank node is left out, as no other endpoint's solution has the same.
-    """
-    usable = [name for name in columns if all(name in row and _is_plain(row[name]) for row in found)]
-    if found and not usable:
-        return None
-    rows = {
-        tuple(_term(row[name]) for name in usable)
-        for row in found
-        if not any(row[name]["value"].startswith(blank) for name in usable)
-    }
-    return Bindings(tuple(usable if found else columns), sorted(rows, key=str))
-
-
-def _is_plain(term: dict[str, str]) -> bool:
-    if term["type"] == "literal":
-        return "xml:lang" not in term and term.get("datatype", _STRING) == _STRING
-    return term["type"] == "uri"
-
-
-def _term(term: dict[str, str]) -> str:
-    if term["type"] == "uri":
-        return str(ox.NamedNode(term["value"]))
-    if language := term.get("xml:lang"):
-        return str(ox.Literal(term["value"], language=language))
-    return str(ox.Literal(term["value"], datatype=ox.NamedNode(term.get("datatype", _STRING))))

@@ -9,7 +9,7 @@ import json
 import re
 import socket
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -18,7 +18,10 @@ from urllib.parse import urlsplit
 from app.errors import BadRequest, QueryRefused
 from app.settings import Settings
 
-__all__ = ["Policy", "Resolver", "Target", "check_addresses", "resolve"]
+__all__ = ["Key", "Policy", "Resolver", "Target", "check_addresses", "resolve"]
+
+Key = tuple[str, str, int, str]
+"""What two spellings of the same endpoint share: scheme, host, port, and path with query."""
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -61,8 +64,8 @@ class Target:
         return cls(url, scheme, host, port or _PORTS[scheme], path)
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
-        """What two spellings of the same endpoint share."""
+    def key(self) -> Key:
+        """What two spellings of it share."""
         return self.scheme, self.host, self.port, self.path
 
     @cached_property
@@ -88,7 +91,7 @@ class Policy:
     """The operator's list of endpoints, and how to sign in at them. Raises ValueError where it cannot be read."""
 
     def __init__(self, settings: Settings) -> None:
-        self.targets: dict[tuple[str, str, int, str], Target] = {}
+        self.targets: dict[Key, Target] = {}
         self.allows_private = settings.service_allow_private
         for url in filter(None, map(str.strip, settings.service_allow.split(","))):
             try:
@@ -96,6 +99,8 @@ class Policy:
             except BadRequest as error:
                 raise ValueError(f"TRIALWEAVE_SERVICE_ALLOW: {error.message}") from None
             self.targets[target.key] = target
+        self.caps = _caps(settings, self.targets)
+        """How many rows endpoints give at most, as far as the operator says."""
         self._authorizations = _credentials(settings, self.targets)
 
     def allowed(self, iri: str) -> Target:
@@ -114,7 +119,20 @@ class Policy:
         return target.address is not None or self.allows_private
 
 
-def _credentials(settings: Settings, targets: dict[tuple[str, str, int, str], Target]) -> dict[object, str]:
+def _caps(settings: Settings, targets: Mapping[Key, Target]) -> dict[Key, int]:
+    found: dict[Key, int] = {}
+    for url, cap in settings.service_caps.items():
+        try:
+            key = Target.read(url).key
+        except BadRequest as error:
+            raise ValueError(f"TRIALWEAVE_SERVICE_CAPS: {error.message}") from None
+        if key not in targets:
+            raise ValueError(f"TRIALWEAVE_SERVICE_CAPS: {url} is not in TRIALWEAVE_SERVICE_ALLOW.")
+        found[key] = cap
+    return found
+
+
+def _credentials(settings: Settings, targets: dict[Key, Target]) -> dict[object, str]:
     """Authorization headers from a JSON file: endpoint to {"bearer": …} or {"user": …, "password": …}."""
     if settings.service_credentials_file is None:
         return {}

@@ -27,6 +27,7 @@ class Engine:
     `block` is how many triples one operation of an update may have, `request` how many one request; None: any number.
     `renamed` datatypes, with their stand-ins, are those whose values it would change; both are full IRIs.
     `refused_words` and `refused_schemes` are its additions to SPARQL that reach files, hosts or SQL.
+    `loses_values` says that it answers wrongly where VALUES stands in MINUS, UNION or EXISTS.
     `system_graphs` are its own; `union_repeats` says that a triple of two graphs is found twice in their union.
     """
 
@@ -43,6 +44,7 @@ class Engine:
     renamed: Mapping[str, str] = field(default_factory=dict)
     refused_words: frozenset[str] = frozenset()
     refused_schemes: tuple[str, ...] = ()
+    loses_values: bool = False
     system_graphs: tuple[str, ...] = ()
     union_repeats: bool = False
 
@@ -69,6 +71,7 @@ ENGINES: Mapping[str, Engine] = {
         renamed={f"{_XSD}duration": "urn:trialweave:duration"},
         refused_words=frozenset({"OPTION"}),
         refused_schemes=("bif:", "sql:"),
+        loses_values=True,
         system_graphs=(
             "http://localuriqaserver/sparql",
             "http://www.openlinksw.com/schemas/virtrdf#",

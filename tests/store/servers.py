@@ -64,7 +64,10 @@ ResultSetMaxRows = 20000
 
 @contextmanager
 def server(engine: str, folder: Path) -> Iterator[Environment]:
-    """Run a server and yield the settings that name it, as environment variables."""
+    """Run a server and yield the settings that name it, as environment variables.
+
+    One more engine can be run, which is no store: rdflib-endpoint has what stands in data.nt in the folder.
+    """
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
     if engine == "oxigraph":
@@ -80,6 +83,11 @@ def server(engine: str, folder: Path) -> Iterator[Environment]:
         main = "org.apache.jena.fuseki.main.cmds.FusekiMainCmd"
         command = ["java", *options, main, "--localhost", "--port", str(port), "--config", "fuseki.ttl"]
         settings = {"TRIALWEAVE_STORE_URL": f"{address}/trialweave/sparql"}
+    elif engine == "rdflib-endpoint":
+        program = Path(sys.executable).parent / engine
+        _need(engine, program.exists(), f"the {engine} command")
+        command = [str(program), "serve", "data.nt", "--host", "127.0.0.1", "--port", str(port)]
+        settings = {"TRIALWEAVE_STORE_URL": f"{address}/"}
     else:
         need(engine, bool(shutil.which("virtuoso-t")), "virtuoso-t on the path")
         (folder / "virtuoso.ini").write_text(_VIRTUOSO.format(port=port, sql_port=_free_port()))

@@ -1,6 +1,7 @@
 """Endpoints to be asked by SERVICE: over HTTP, from a store in memory, and as unfriendly as a test wants."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from app.settings import Settings
 from app.store.base import Answer, Query
 from app.store.evaluation import evaluate
 
-__all__ = ["Stub", "answered", "asking", "serving", "solutions", "turtle"]
+__all__ = ["JSON", "Stub", "answered", "asking", "send", "serving", "solutions", "turtle"]
 
 JSON = "application/sparql-results+json"
 
@@ -43,8 +44,10 @@ class Stub:
 
 
 @contextmanager
-def serving(store: ox.Store | None = None, cap: int | None = None, host: str = "127.0.0.1") -> Iterator[Stub]:
-    """An endpoint on a free port."""
+def serving(
+    store: ox.Store | None = None, cap: int | None = None, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> Iterator[Stub]:
+    """An endpoint on a free port, behind TLS if so wanted."""
     stub = Stub(store or ox.Store(), cap)
 
     class Handler(BaseHTTPRequestHandler):
@@ -66,7 +69,9 @@ def serving(store: ox.Store | None = None, cap: int | None = None, host: str = "
 
     server = ThreadingHTTPServer((host, 0), Handler)
     server.daemon_threads = True
-    stub.url = f"http://{host}:{server.server_port}/sparql"
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    stub.url = f"http{'s' if tls else ''}://{host}:{server.server_port}/sparql"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
