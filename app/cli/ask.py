@@ -146,19 +146,33 @@ def show(answer: Answer, format: str) -> None:
 
 
 def show_explanation(explanation: Explanation) -> None:
-    """Print what was sent to endpoints as a table, to standard error: the answer goes to standard output."""
-    table = Table("endpoint", "rows", "bytes", "ms", "cache", "query", "error", header_style="bold")
-    for sent in explanation.requests:
-        asked = " ".join(str(sent["query"]).split())
-        short = asked if len(asked) <= _ASKED else f"{asked[:_ASKED]}…"
-        numbers = ["" if sent[name] is None else f"{sent[name]:,}" for name in ("rows", "bytes", "milliseconds")]
-        cells = [sent["endpoint"], *numbers, "yes" if sent["cache"] else "no", short, sent["error"] or ""]
-        table.add_row(*map(_escape, cells))
+    """Print the plan and what was sent to endpoints as tables, to standard error: the answer goes to the output."""
+    plan = Table("endpoint", "bound by", "bindings", "rows", "clause", "silenced", header_style="bold", title="Plan")
+    for step in explanation.plan:
+        bound_by = " ".join(f"?{name}" for name in step["bound_by"]) or "nothing"
+        numbers = _numbers(step["bindings"], step["rows"])
+        cells = [step["endpoint"], bound_by, *numbers, _short(step["clause"]), step["silenced"] or ""]
+        plan.add_row(*map(_escape, cells))
+    sent = Table("endpoint", "rows", "bytes", "ms", "cache", "query", "error", header_style="bold", title="Requests")
+    for one in explanation.requests:
+        numbers = _numbers(one["rows"], one["bytes"], one["milliseconds"])
+        cells = [one["endpoint"], *numbers, "yes" if one["cache"] else "no", _short(one["query"]), one["error"] or ""]
+        sent.add_row(*map(_escape, cells))
     console = Console(highlight=False, stderr=True)
     if not console.is_terminal:
         console = Console(highlight=False, stderr=True, width=240)
-    console.print(table)
+    console.print(plan)
+    console.print(sent)
     print(f"{len(explanation.requests)} sent", file=sys.stderr)
+
+
+def _numbers(*numbers: float | None) -> list[str]:
+    return ["" if number is None else f"{number:,}" for number in numbers]
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _ASKED else f"{text[:_ASKED]}…"
 
 
 def _query(text: str, format: str, settings: Settings, *, services: bool = False) -> Query:

@@ -1,6 +1,7 @@
 """Requests to the endpoints of SERVICE clauses: to the address that was checked, and never more than was agreed on."""
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Hashable
@@ -322,12 +323,16 @@ def _check(target: Target, answer: httpx.Response, body: bytes) -> bool:
 
 
 def _why(error: BaseException) -> str:
+    """The reason of an error in the words of what is at its bottom, such as the system's."""
+    why = str(error) or type(error).__name__
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate does not hold ({cause.verify_message.rstrip('.')})"
+        if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.strerror and cause.errno:
+            why = os.strerror(cause.errno) if cause.errno > 0 else cause.strerror  # Below are those of names.
         cause = cause.__cause__ or cause.__context__
-    return str(error) or type(error).__name__
+    return why
 
 
 def _said(body: bytes) -> str:

@@ -120,8 +120,9 @@ class Planner:
                 continue
             try:
                 (iri,) = resolved(self._structure.prologue, [service.term.text], self._query.base_iri)
-            except SyntaxError as error:
-                raise BadRequest(f"SERVICE {service.term.text[:200]} names no address: {error}.") from None
+            except SyntaxError:
+                why = "its prefix is not declared" if service.term.kind == "name" else "it is no valid IRI"
+                raise BadRequest(f"SERVICE {service.term.text[:200]} names no address: {why}.") from None
             self._targets[service] = self._client.policy.allowed(iri.value)
 
     async def _check_syntax(self, group: Group) -> None:

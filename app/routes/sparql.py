@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from app.description.service import describe_service
-from app.errors import AnswerTooLarge, QueryTooLarge, TrialweaveError
+from app.errors import AnswerTooLarge, NotAcceptable, QueryTooLarge, TrialweaveError
 from app.federation.federation import Explanation, Federation
 from app.logs import fields
 from app.pages.facts import rows
@@ -32,6 +32,9 @@ __all__ = ["endpoint", "router"]
 router = APIRouter(tags=["SPARQL"])
 
 _log = logging.getLogger(__name__)
+
+_JSON = SOLUTION_FORMATS[0]
+_EXPLAINED = {"Vary": "Accept, Trialweave-Explain"}
 
 _PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_ROWS = 1000
@@ -103,7 +106,7 @@ async def _read_body(request: Request, settings: Settings) -> bytes:
 def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Response:
     chosen = negotiate(accept, (*GRAPH_FORMATS, HTML))
     if chosen.format is HTML:
-        return _page("query.html", query="", columns=None, table=None, truth=None, graph=None, more=False)
+        return _query_page("")
     url = str(request.url.replace(query="", fragment=""))
     content = describe_service(url, settings, chosen.format.media_type)
     return Response(content, media_type=chosen.content_type, headers={"Vary": "Accept"})
@@ -154,17 +157,31 @@ async def _explain(
     request: Request, operation: QueryOperation, pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
     """How the query was answered, with the answer; or how far it got, with the error and its status."""
-    form, repeatable = await _examined(operation, federation, settings)
-    is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
+    form, _ = await _examined(operation, federation, settings)
     explanation = Explanation([], [], operation.text)
+    is_page = _prefers_page(request)
     try:
-        answer = await _ask(_query(operation, Chosen(HTML, "")), repeatable, pool, federation, explanation)
+        # Not to be kept: how an answer came about is another thing each time.
+        answer = await _ask(_query(operation, Chosen(HTML, "")), False, pool, federation, explanation)
+        if is_page:
+            return _result_page(operation.text, form, answer.body, explanation)
     except TrialweaveError as error:
-        told = problem(request, error)
-        return JSONResponse(explanation.shown() | {"answer": None}, told.status_code, {"Cache-Control": "no-store"})
+        explanation.error = error.message
+        status = problem(request, error).status_code
+        if is_page:
+            return _query_page(operation.text, explanation, status)
+        return JSONResponse(explanation.shown() | {"answer": None}, status, _EXPLAINED)
     text = answer.body.decode()
-    content = explanation.shown() | {"answer": text if is_graph else json.loads(text)}
-    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+    is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
+    return JSONResponse(explanation.shown() | {"answer": text if is_graph else json.loads(text)}, headers=_EXPLAINED)
+
+
+def _prefers_page(request: Request) -> bool:
+    """Whether a page is wanted more than JSON, which is given whatever else is wanted."""
+    try:
+        return negotiate(request.headers.getlist("accept"), (_JSON, HTML)).format is HTML
+    except NotAcceptable:
+        return False
 
 
 def _query(operation: QueryOperation, chosen: Chosen) -> Query:
@@ -180,21 +197,20 @@ def _query(operation: QueryOperation, chosen: Chosen) -> Query:
     return replace(query, solutions_type=chosen.format.media_type, graph_type=chosen.format.media_type)
 
 
-def _result_page(text: str, form: QueryForm, body: bytes) -> Response:
+def _result_page(text: str, form: QueryForm, body: bytes, explanation: Explanation | None = None) -> Response:
     if len(body) > _PAGE_BYTES:
         raise AnswerTooLarge("The answer is too large for a page; add LIMIT, or ask for CSV or JSON instead of HTML.")
-    columns = table = truth = graph = None
-    more = False
     if form is QueryForm.ASK:
-        truth = bool(json.loads(body)["boolean"])
-    elif form is QueryForm.SELECT:
-        columns = list(json.loads(body)["head"]["vars"])
+        return _query_page(text, explanation, truth=bool(json.loads(body)["boolean"]))
+    if form is QueryForm.SELECT:
         found = list(rows(body))
-        table, more = found[:_PAGE_ROWS], len(found) > _PAGE_ROWS
-    else:
-        graph = body.decode("utf-8")
-    return _page("query.html", query=text, columns=columns, table=table, truth=truth, graph=graph, more=more)
+        columns, more = list(json.loads(body)["head"]["vars"]), len(found) > _PAGE_ROWS
+        return _query_page(text, explanation, columns=columns, table=found[:_PAGE_ROWS], more=more)
+    return _query_page(text, explanation, graph=body.decode("utf-8"))
 
 
-def _page(template: str, **values: object) -> Response:
-    return HTMLResponse(render(template, **values), headers={"Vary": "Accept"})
+def _query_page(text: str, explanation: Explanation | None = None, status: int = 200, **answer: object) -> Response:
+    nothing = {"columns": None, "table": None, "truth": None, "graph": None, "more": False}
+    content = render("query.html", query=text, told=explanation, **nothing | answer)
+    headers = {"Vary": "Accept"} if explanation is None else _EXPLAINED
+    return HTMLResponse(content, status, headers)

@@ -31,7 +31,7 @@ Ready = tuple[int, _Headers, bytes]
 """A whole answer: its status, headers and body."""
 
 _WANTED = frozenset({b"accept", b"accept-encoding", b"host", b"if-modified-since", b"if-none-match", b"origin"})
-_PERSONAL = frozenset({b"authorization", b"cookie"})
+_PERSONAL = frozenset({b"authorization", b"cookie", b"trialweave-explain"})
 _KEEP = b"public, max-age=0, must-revalidate"
 """Anybody may keep the answer, and asks with its ETag before using it: the next generation may come at any time."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from tests.app.federation.stub import serving, turtle
 from tests.paths import ROOT, SEEDS, STUDIES, needs_shared
 
 EFFECTS = """
@@ -52,6 +53,26 @@ def test_a_query_prints_a_table(data, tmp_path):
     assert done.returncode == 0
     assert "│ 2.98  │ 1.48  │ 4.47  │ <        │ 0.001 │" in done.stdout
     assert done.stderr == "2 rows\n"
+
+
+def test_a_query_tells_what_it_sent_to_other_endpoints(data):
+    labels = "<http://id.nlm.nih.gov/mesh/D000690> :label 'ALS' ."
+    text = """PREFIX tw: <https://w3id.org/trialweave/ontology#>
+        SELECT DISTINCT ?label { ?study tw:condition ?concept SERVICE <URL> { ?concept <http://e/label> ?label } }"""
+    with serving(turtle(labels)) as stub:
+        query = text.replace("URL", stub.url)
+        arguments = ("query", "-", "--data", data, "--format", "csv")
+        done = run(*arguments, "--explain", stdin=query, TRIALWEAVE_SERVICE_ALLOW=stub.url)
+        assert (done.returncode, done.stdout) == (0, "label\nALS\n")
+        cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stderr.splitlines() if "│" in line]
+        plan, request = cells[0], cells[1]
+        assert plan[:4] == [stub.url, "?concept", "1", "1"] and plan[4].startswith("SERVICE <")
+        assert request[:2] == [stub.url, "1"] and request[4] == "no" and "VALUES (?concept)" in request[5]
+        assert done.stderr.endswith("1 sent\n")
+        assert "sent" not in run(*arguments, stdin=query, TRIALWEAVE_SERVICE_ALLOW=stub.url).stderr
+    failed = run(*arguments, "--explain", stdin=query, TRIALWEAVE_SERVICE_ALLOW=stub.url)
+    assert (failed.returncode, failed.stdout) == (1, "") and "Connection refused" in failed.stderr
+    assert failed.stderr.count(stub.url) >= 2  # In the table, and in the sentence.
 
 
 def test_a_query_from_standard_input_as_csv(data):

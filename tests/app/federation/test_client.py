@@ -95,7 +95,7 @@ def test_a_bad_answer_is_one_sentence_that_names_the_endpoint(name: str) -> None
 def test_a_dead_endpoint_is_named() -> None:
     with serving() as stub:
         pass
-    with pytest.raises(ServiceFailed, match=f"{stub.url} cannot be asked"):
+    with pytest.raises(ServiceFailed, match=f"{stub.url} cannot be asked: Connection refused"):
         answered(query(stub), LOCAL, stub)
 
 

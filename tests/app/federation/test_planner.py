@@ -322,6 +322,8 @@ def test_blank_nodes_of_an_endpoint_are_blank_nodes_in_the_answer() -> None:
         ("SERVICE <http://other.example/> { ?s ?p ?o }", QueryRefused, "not on this service's list"),
         ("SERVICE <http://u@127.0.0.1/> { ?s ?p ?o }", BadRequest, "user name"),
         ("SERVICE <http://> { ?s ?p ?o }", BadRequest, "no host"),
+        ("SERVICE <http://[::1> { ?s ?p ?o }", BadRequest, "no valid IRI"),
+        ("SERVICE ex:x { ?s ?p ?o }", BadRequest, "ex:x names no address: its prefix is not declared"),
         ("SERVICE :endpoint { ?s ?p ?o }", QueryRefused, "list"),
         ("SERVICE SILENT <http://other.example/> { ?s ?p ?o }", QueryRefused, "list"),
         ("BIND(EXISTS { SERVICE <URL> { ?s ?p ?o } } AS ?x)", QueryRefused, "BIND"),

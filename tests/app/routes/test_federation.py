@@ -13,6 +13,7 @@ from app.settings import Settings
 from tests.app.federation.stub import JSON, Stub, send, serving, turtle
 from tests.app.routes.conftest import NCT
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 DATA = f"<{NCT}> :note 'remote' ; :grade 2 . :other :note 'elsewhere' ."
 ROW = '{"s":{"type":"uri","value":"http://e/x"},"n":{"type":"literal","value":"L"}}'
 
@@ -71,6 +72,38 @@ def test_explain_tells_what_was_sent(federated: TestClient, stub: Stub) -> None:
         assert len(told["answer"]["results"]["bindings"]) == 1
 
 
+def test_the_page_shows_what_was_sent(federated: TestClient, stub: Stub) -> None:
+    form = federated.get("/sparql", headers={"Accept": BROWSER}).text
+    assert 'name="explain" value="1"' in form and "How it was answered" not in form
+    sent = {"query": text(stub.url), "explain": "1"}
+    page = federated.post("/sparql", data=sent, headers={"Accept": BROWSER})
+    assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
+    assert 'value="1" checked' in page.text and "How it was answered" in page.text
+    assert f"<td>{stub.url}</td>" in page.text and "1 request to other endpoints" in page.text
+    assert "VALUES (?s)" in page.text and '<th scope="col">Milliseconds</th>' in page.text
+    assert "remote" in page.text  # The answer is there as well.
+    plain = federated.post("/sparql", data={"query": text(stub.url)}, headers={"Accept": BROWSER})
+    assert "How it was answered" not in plain.text
+    local = federated.post("/sparql", data={"query": "ASK {}", "explain": "1"}, headers={"Accept": BROWSER})
+    assert "Nothing was sent to other endpoints" in local.text and ">Yes<" in local.text
+
+
+def test_an_explanation_asked_for_by_the_header_is_for_nobody_else(federated: TestClient) -> None:
+    query = {"query": "SELECT ?class { ?s a ?class } LIMIT 3"}
+    for headers, is_told in (({"Trialweave-Explain": "1"}, True), ({}, False), ({"Trialweave-Explain": "1"}, True)):
+        answer = federated.get("/sparql", params=query, headers={"Accept": JSON, **headers})
+        assert ("plan" in answer.json(), "etag" in answer.headers) == (is_told, not is_told)
+
+
+def test_the_page_shows_what_was_sent_before_it_failed(federated: TestClient, stub: Stub) -> None:
+    stub.behave = lambda handler, _: send(handler, 404, "text/plain", b"<b>what?</b>")
+    sent = {"query": text(stub.url), "explain": "1"}
+    page = federated.post("/sparql", data=sent, headers={"Accept": BROWSER})
+    assert page.status_code == 502
+    assert "Not answered" in page.text and "status 404" in page.text and "<b>what" not in page.text
+    assert "1 request to other endpoints" in page.text
+
+
 def slow(handler: object, _: str) -> bool:
     time.sleep(2.6)
     return True
@@ -104,9 +137,23 @@ def test_what_goes_wrong_has_its_status_and_one_sentence(
     assert (told.status_code, said in told.json()["error"]) == (status, True), told.text
 
 
-def test_a_variable_endpoint_is_a_bad_request(federated: TestClient) -> None:
-    answer = federated.get("/sparql", params={"query": "SELECT * { ?s ?p ?e SERVICE ?e { ?a ?b ?c } }"})
-    assert (answer.status_code, "variable" in answer.json()["detail"]) == (400, True)
+@pytest.mark.parametrize(
+    ("pattern", "status", "said"),
+    [
+        ("SERVICE ?e { ?a ?b ?c }", 400, "SERVICE ?e cannot be asked: nothing"),
+        ("VALUES ?e { 'x' } SERVICE ?e { ?a ?b ?c }", 400, 'it has the value "x", which is no address'),
+        ("VALUES ?e { <http://e/no> } SERVICE ?e { ?a ?b ?c }", 403, "SERVICE <http://e/no> is not available"),
+        ("VALUES ?e { <URL> } SERVICE ?e { ?s <http://e/grade> 2 }", 200, ""),
+    ],
+)
+def test_a_variable_endpoint_is_asked_where_it_is_bound_to_one(
+    pattern: str, status: int, said: str, federated: TestClient, stub: Stub
+) -> None:
+    query = f"SELECT * {{ {pattern.replace('URL', stub.url)} }}"
+    answer = federated.get("/sparql", params={"query": query}, headers={"Accept": JSON})
+    assert (answer.status_code, said in answer.text.replace("\\", "")) == (status, True), answer.text
+    if status == 200:
+        assert [row["e"]["value"] for row in answer.json()["results"]["bindings"]] == [stub.url]
 
 
 def test_others_are_answered_while_an_endpoint_is_slow(federated: TestClient, stub: Stub) -> None:
