@@ -18,6 +18,9 @@ class Settings(BaseSettings):
     data: Path = Field(Path("data"), description="The data directory: generations, quarantine and the writer's lock.")
     query_timeout: float = Field(30.0, gt=0, description="Seconds a query may run before its worker is stopped.")
     query_bytes: int = Field(64 * 1024, gt=0, description="Bytes of query text accepted.")
+    values_bytes: int = Field(
+        1024 * 1024, ge=0, description="Bytes of rows of VALUES accepted in a query beside those."
+    )
     query_depth: int = Field(60, gt=0, description="Levels of nested brackets accepted in a query.")
     query_branches: int = Field(
         400, gt=0, description="UNION, OPTIONAL, MINUS, || and && operators accepted in a query."

@@ -12,6 +12,7 @@ from starlette.types import Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from app.cli.upgrades import Upgrades
 from app.routes.validators import ready_answer
 
 __all__ = ["HEAD_BYTES", "REQUEST_SECONDS", "GuardedConnection"]
@@ -33,6 +34,7 @@ class GuardedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
         super().connection_made(transport)
+        self._upgrades = Upgrades()
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -49,6 +51,8 @@ class GuardedConnection(HttpToolsProtocol):
                 return
         if self._timer is None and self._in_head:
             self._wait()
+        if self._in_head:
+            data = self._upgrades.removed(data)
         super().data_received(data)
 
     def on_message_begin(self) -> None:

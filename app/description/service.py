@@ -68,9 +68,10 @@ def _limits(settings: Settings) -> str:
     asked = ", ".join(filter(None, map(str.strip, settings.service_allow.split(","))))
     services = f"SERVICE may ask {asked}" if asked else "SERVICE is not available"
     return (
-        f"A query has at most {settings.query_bytes:,} bytes, {settings.query_depth} levels of nesting and "
-        f"{settings.query_branches} branches, runs at most {settings.query_timeout:g} seconds in at most "
-        f"{settings.worker_memory:,} bytes of memory, and answers with at most {settings.answer_bytes:,} bytes. "
+        f"A query has at most {settings.query_bytes:,} bytes and {settings.values_bytes:,} more in rows of VALUES, "
+        f"{settings.query_depth} levels of nesting and {settings.query_branches} branches, "
+        f"runs at most {settings.query_timeout:g} seconds in at most {settings.worker_memory:,} bytes of memory, "
+        f"and answers with at most {settings.answer_bytes:,} bytes. "
         f"{settings.workers} queries run at a time, {settings.queue} wait up to {settings.queue_wait:g} seconds. "
         f"{services}; updates {writing}."
     )

@@ -98,8 +98,13 @@ async def options() -> Response:
 
 
 async def _read_body(request: Request, settings: Settings) -> bytes:
-    longest = settings.query_bytes if settings.writing == "off" else settings.write_bytes
-    too_large = QueryTooLarge(f"The body is too large; a query has at most {settings.query_bytes:,} bytes.")
+    longest = settings.query_bytes + settings.values_bytes
+    too_large = QueryTooLarge(
+        f"The body is too large; a query has at most {settings.query_bytes:,} bytes, "
+        f"and {settings.values_bytes:,} more in rows of VALUES."
+    )
+    if settings.writing != "off":
+        longest = max(longest, settings.write_bytes)
     return await read_body(request, body_limit(longest), too_large)
 
 

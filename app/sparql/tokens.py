@@ -45,6 +45,21 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+# Terms of VALUES in the spelling that programs use, where no reader can differ on what they are: no string holds a
+# brace, and no name stands before one. So neither can a block end in them, nor a keyword stand there.
+_PLAIN_IRI = r"""<[^\x00-\x20<>"{}|^`\\]*+>"""
+_PLAIN_TERM = rf"""
+    (?: {_PLAIN_IRI}
+      | "(?!"")[^"\\\r\n{{}}]*+(?:\\[tbnrf\\"'][^"\\\r\n{{}}]*+)*+"
+        (?: @[A-Za-z]++(?:-[A-Za-z0-9]++)*+ | \^\^{_PLAIN_IRI} )?+
+      | [+\-]?[0-9]++(?:\.[0-9]++)?+(?:[eE][+\-]?[0-9]++)?+
+      | (?:[A-Za-z][A-Za-z0-9\-]*+)?+:[A-Za-z0-9_\-]++(?:\.[A-Za-z0-9_\-]++)*+(?![ \t\r\n]*+[{{\#])
+      | UNDEF | true | false
+    )(?=[ \t\r\n)}}])[ \t\r\n]*+"""
+_ROWS = re.compile(
+    rf"(?: {_PLAIN_TERM} | \([ \t\r\n]*+(?:{_PLAIN_TERM}){{0,100}}+\)[ \t\r\n]*+ ){{1,1000}}+", re.VERBOSE
+)
+
 _HIERARCHICAL = re.compile(r"<[A-Za-z][A-Za-z0-9+.\-]*://")
 _DATA = frozenset({"VALUES", "DATA"})
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -67,12 +82,21 @@ class Token:
         return self.kind != "mark" or self.text in _PAIRS
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """The tokens of `text` without white space and comments. Raises QuerySyntaxError where there is none."""
+def tokens(text: str, *, rows: bool = False) -> Iterator[Token]:
+    """The tokens of `text` without white space and comments. Raises QuerySyntaxError where there is none.
+
+    With `rows`, up to a thousand plain terms or rows of VALUES are one token, of the kind rows: there may be very many,
+    and who only looks for keywords need not see each.
+    """
     position = 0
     nesting = _Nesting()
     previous: Token | None = None
     while position < len(text):
+        if rows and nesting.in_rows and (run := _ROWS.match(text, position)) and not nesting.may_compare(previous):
+            previous = Token("rows", run[0], position, nesting.depth)
+            position = run.end()
+            yield previous
+            continue
         match = _TOKEN.match(text, position)
         if match is None:
             raise _no_token(text, position)
@@ -106,7 +130,17 @@ class _Nesting:
             self._values = self._values and word == "("
         elif word in _PAIRS and (not self._open or self._open.pop()[0] != _PAIRS[word]):
             raise syntax_error(text, start, f"{word} closes no {_PAIRS[word]}")
+        return self.depth
+
+    @property
+    def depth(self) -> int:
+        """How many brackets are open."""
         return len(self._open)
+
+    @property
+    def in_rows(self) -> bool:
+        """Whether a row of VALUES may come next, or a triple of DATA."""
+        return bool(self._open) and self._open[-1] == ("{", True)
 
     def may_compare(self, previous: Token | None) -> bool:
         """Whether the engine could take a `<` that comes next as a comparison, or as part of `<<`."""
