@@ -99,6 +99,8 @@ def main() -> None:
         ]
         only = set(filter(None, chosen.only.split(",")))
         everybody = list(_contestants(stores, remotes, chosen.seconds, stack))
+        for each in everybody:
+            stack.callback(each.close)
         contestants = [each for each in everybody if not only or each.name in only]
         print(_HEADER)
         for number, (what, query) in enumerate(QUERIES.items(), 1):
