@@ -6,8 +6,9 @@ DATA has `ctgov/studies` and `mesh`: registry records, which make a local store 
 remote endpoints (`oxigraph serve`) hold. What is made of them is kept in FOLDER. A relay before each endpoint delays
 every request by as many milliseconds as said, and counts requests, rows of solutions and bytes both ways.
 
-Whoever takes part is left out where not installed. A figure of time is the median of some rounds in which all take
-turns; the rest is that of the last round, when what can be learnt of an endpoint has been. `right` is who has the
+rdflib holds only those triples of the local store that have a predicate of the queries, as loading all takes it
+minutes. Whoever takes part is left out where not installed. A figure of time is the median of some rounds in which all
+take turns; the rest is that of the last round, when what can be learnt of an endpoint has been. `right` is who has the
 solutions that one store with all data has. Who is past the time is not asked again with more delay, and who is very
 slow not in each round. "again" is our service where answers of endpoints are kept, which it is not made to do else.
 """
@@ -52,6 +53,12 @@ _PREFIXES = {
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
     "skos": "http://www.w3.org/2004/02/skos/core#",
 }
+
+_NEEDED = {
+    *(f"<{_PREFIXES['tw']}{name}>" for name in ("condition", "phase", "interventionConcept")),
+    f"<{_PREFIXES['skos']}exactMatch>",
+}
+"""Predicates of the queries below, but for those inside SERVICE."""
 
 QUERIES = {
     "ancestors of one study's conditions": """SELECT ?condition ?ancestor ?label {
@@ -137,6 +144,7 @@ class _Stores:
         _make(self.folder / "data", lambda made: _load(data / "ctgov" / "studies", codes, made))
         export = ("trialweave", "export", "--format", "nt", "--data", self.folder / "data", "--output")
         _make(local, lambda made: do(*export, made))
+        _make(self.folder / "needed.nt", lambda made: _write_needed(local, made))
         _make(self.folder / "mesh", lambda made: do("oxigraph", "load", "-l", made, "-f", mesh))
         _make(self.folder / "codes", lambda made: do("oxigraph", "load", "-l", made, "-f", codes))
         _make(self.folder / "all", lambda made: _load_all({"": local, _MESH: mesh, _CODES: codes}, made))
@@ -170,6 +178,12 @@ def _write_codes(mesh: Path, target: Path) -> None:
     with mesh.open(encoding="utf-8") as lines, target.open("w", encoding="utf-8") as output:
         for number, found in enumerate(filter(None, map(_LABELLED.match, lines))):
             output.write(f'{found[1]} <{_PREFIXES["skos"]}notation> "T{number}" .\n')
+
+
+def _write_needed(local: Path, target: Path) -> None:
+    """Write what the queries below need of the local store: all of it takes rdflib minutes to load."""
+    with local.open(encoding="utf-8") as lines, target.open("w", encoding="utf-8") as output:
+        output.writelines(line for line in lines if line.split(" ", 2)[1] in _NEEDED)
 
 
 def _load(studies: Path, codes: Path, target: Path) -> None:
@@ -249,7 +263,7 @@ def _contestants(
         yield Service(name, stack.enter_context(ours).port)
     program = [sys.executable, "-m", "bench.contestants"]
     yield Process("pyoxigraph", [*program, "pyoxigraph", stores.local, f"{seconds}"])
-    yield Process("rdflib", [*program, "rdflib", stores.folder / "local.nt", f"{seconds}"])
+    yield Process("rdflib", [*program, "rdflib", stores.folder / "needed.nt", f"{seconds}"])
     own = stack.enter_context(_endpoint("urn:local", stores.local)).relay.url
     if find("node") and _COMUNICA.is_dir():
         # With a SERVICE clause and one member, it would have that member do it all.

@@ -85,7 +85,7 @@ def server(engine: str, folder: Path) -> Iterator[Environment]:
         settings = {"TRIALWEAVE_STORE_URL": f"{address}/trialweave/sparql"}
     elif engine == "rdflib-endpoint":
         program = Path(sys.executable).parent / engine
-        _need(engine, program.exists(), f"the {engine} command")
+        need(engine, program.exists(), f"the {engine} command")
         command = [str(program), "serve", "data.nt", "--host", "127.0.0.1", "--port", str(port)]
         settings = {"TRIALWEAVE_STORE_URL": f"{address}/"}
     else:
