@@ -35,15 +35,14 @@ class Relay:
         self.port, self.path = port, path
         self.url = ""
         self.delay = 0.0
-        self._passed: list[tuple[int, str, bytes]] = []
 
-    def note(self, sent: int, media_type: str, body: bytes) -> None:
-        """Note one request of so many bytes, and its answer. Nothing is counted yet: a client waits for that answer."""
-        self._passed.append((sent, media_type, body))
+        self.passed: list[tuple[int, str, bytes]] = []
+        """Bytes sent, media type and answer of each request since `counted`. It is another list after that, so that
+        what is still on its way, for a client that has given up, is not taken for the next one's."""
 
     def counted(self) -> Counts:
-        """What has passed since this was asked for last."""
-        passed, self._passed = self._passed, []
+        """What has passed since this was asked for last. It is counted now, when no client waits for its answer."""
+        passed, self.passed = self.passed, []
         counts = Counts(len(passed))
         for sent, media_type, body in passed:
             counts.rows += _rows(media_type, body)
@@ -59,8 +58,7 @@ def relaying(port: int, path: str) -> Iterator[Relay]:
     class Handler(_Handler):
         to = relay
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     relay.url = f"http://127.0.0.1:{server.server_port}/sparql"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -70,6 +68,15 @@ def relaying(port: int, path: str) -> Iterator[Relay]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    """Takes connections, and does not mind that a client whose time is over drops its own."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing, as `log_message` does."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -87,10 +94,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._forward(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
     def _forward(self, body: bytes) -> None:
+        passed = self.to.passed
         time.sleep(self.to.delay)
         question = self.path.partition("?")[2]
         status, media_type, content = self._asked(question, body)
-        self.to.note(len(question) + len(body), media_type, content)
+        passed.append((len(question) + len(body), media_type, content))
         self.send_response(status)
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(content)))
