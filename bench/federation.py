@@ -42,7 +42,7 @@ _TERMS = 5_000
 _MESH, _CODES = "urn:mesh", "urn:codes"
 """The endpoints in the queries below, and the graphs with their data in the store with all."""
 _LABELLED = re.compile(r"(<http://id\.nlm\.nih\.gov/mesh/D\d+>) <http://www\.w3\.org/2000/01/rdf-schema#label> ")
-_SLOW = 6
+_SLOW = 2
 """Who takes more than this part of the time is asked once for each delay."""
 _HEADER = "   delay  who                requests      rows        bytes         time    ratio"
 

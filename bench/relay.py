@@ -35,7 +35,6 @@ class Relay:
         self.port, self.path = port, path
         self.url = ""
         self.delay = 0.0
-
         self.passed: list[tuple[int, str, bytes]] = []
         """Bytes sent, media type and answer of each request since `counted`. It is another list after that, so that
         what is still on its way, for a client that has given up, is not taken for the next one's."""
