@@ -139,7 +139,7 @@ class Settings(BaseSettings):
         32 * 1024 * 1024, ge=1024, description="Bytes that endpoints may answer a query with, all together."
     )
     service_bindings: int = Field(
-        10_000, ge=1, description="Bindings sent to an endpoint for a clause; with more, all of it is asked for."
+        50_000, ge=1, description="Bindings sent to an endpoint for a clause; with more, all of it is asked for."
     )
     service_cache_seconds: float = Field(60.0, ge=0, description="Seconds for which an endpoint's answer is kept.")
     service_cache_bytes: int = Field(32 * 1024 * 1024, ge=0, description="Bytes of memory for such answers.")

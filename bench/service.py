@@ -9,20 +9,18 @@ requests. rdflib-endpoint is left out where loading would take it minutes.
 
 import argparse
 import http.client
-import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from urllib.parse import quote, urlencode
+
+from bench.servers import Server, do, find, running
 
 __all__ = ["main"]
 
@@ -53,26 +51,13 @@ end
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Server:
-    """A server that runs: its name, port, path of the endpoint, and process."""
-
-    name: str
-    port: int
-    path: str
-    pid: int
-
-    def url(self, query: str) -> str:
-        return f"http://127.0.0.1:{self.port}{self.path}?{urlencode({'query': query})}"
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.service")
     parser.add_argument("data", nargs="?", type=Path, help="a data directory; without it, the bundled studies")
     parser.add_argument("--seconds", type=int, default=60, help="how long the mixed clients ask (60)")
     chosen = parser.parse_args()
-    if missing := [name for name in ("wrk", "oxigraph", "rdflib-endpoint") if not _find(name)]:
+    if missing := [name for name in ("wrk", "oxigraph", "rdflib-endpoint") if not find(name)]:
         print(f"bench.service needs {' and '.join(missing)}, and measures nothing without.")
         return
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -86,58 +71,27 @@ def main() -> None:
             print(f"{'memory, MiB':<18}{server.name:<18}{', '.join(_memory(server))}")
 
 
-def _find(name: str) -> str | None:
-    return shutil.which(name, path=f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}")
-
-
 # The servers
 
 
-def _servers(folder: Path, data: Path | None) -> Iterator[AbstractContextManager[_Server]]:
+def _servers(folder: Path, data: Path | None) -> Iterator[AbstractContextManager[Server]]:
     quads, store = folder / "quads.nq", folder / "oxigraph"
     if data is None:
         data = folder / "data"
-        _do("trialweave", "load", _ROOT / "studies", "--data", data)
-    _do("trialweave", "export", "--data", data, "--output", quads)
-    _do("oxigraph", "load", "-l", store, "-f", quads)
-    yield _running("trialweave", "/sparql", "serve", "--data", data, "--port")
+        do("trialweave", "load", _ROOT / "studies", "--data", data)
+    do("trialweave", "export", "--data", data, "--output", quads)
+    do("oxigraph", "load", "-l", store, "-f", quads)
+    yield running("trialweave", "/sparql", "serve", "--data", data, "--port")
     # Without that option its default graph would be empty.
-    yield _running("oxigraph", "/query", "serve", "-l", store, "--union-default-graph", "-b")
+    yield running("oxigraph", "/query", "serve", "-l", store, "--union-default-graph", "-b")
     if quads.stat().st_size < _RDFLIB_BYTES:
-        yield _running("rdflib-endpoint", "/", "serve", quads, "--port")
-
-
-def _do(command: str, *arguments: str | Path) -> None:
-    done = subprocess.run([_find(command) or command, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"bench.service: {command} failed: {done.stderr.strip()}")
-
-
-@contextmanager
-def _running(name: str, path: str, *arguments: str | Path) -> Iterator[_Server]:
-    """Start a server whose last argument is where it is to listen."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    listen = f"127.0.0.1:{port}" if arguments[-1] == "-b" else str(port)
-    process = subprocess.Popen(
-        [_find(name) or name, *arguments, listen], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + _START
-        while time.monotonic() < deadline:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.1)
-        yield _Server(name, port, path, process.pid)
-    finally:
-        process.terminate()
-        process.wait()
+        yield running("rdflib-endpoint", "/", "serve", quads, "--port")
 
 
 # The figures
 
 
-def _compare(what: str, unit: str, servers: Sequence[_Server], measure: Callable[[_Server, int], float]) -> None:
+def _compare(what: str, unit: str, servers: Sequence[Server], measure: Callable[[Server, int], float]) -> None:
     """Measure all servers in turns, and print the medians and what ours is to the others."""
     rounds = [[measure(server, turn) for server in servers] for turn in range(_ROUNDS)]
     figures = [median(each) for each in zip(*rounds, strict=True)]
@@ -162,13 +116,13 @@ def _errors(said: str) -> str:
     return "; ".join(re.findall(r"(?:Non-2xx|Socket errors).*", said))
 
 
-def _new(server: _Server, turn: int, queries: Sequence[str]) -> float:
+def _new(server: Server, turn: int, queries: Sequence[str]) -> float:
     with _script(server, turn, queries) as script:
         return _rate(_wrk(server.url(""), "-s", script))
 
 
 @contextmanager
-def _script(server: _Server, turn: int, queries: Sequence[str]) -> Iterator[str]:
+def _script(server: Server, turn: int, queries: Sequence[str]) -> Iterator[str]:
     listed = ", ".join(f'"{quote(query)}"' for query in queries)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_NEW_TEXTS % (listed, turn * 10_000_000, server.path))
@@ -176,7 +130,7 @@ def _script(server: _Server, turn: int, queries: Sequence[str]) -> Iterator[str]
         yield script.name
 
 
-def _rows(server: _Server, turn: int) -> float:
+def _rows(server: Server, turn: int) -> float:
     """Whole answers a second, for one client after the other."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     began = time.perf_counter()
@@ -189,7 +143,7 @@ def _rows(server: _Server, turn: int) -> float:
     return 3 / (time.perf_counter() - began)
 
 
-def _print_mix(server: _Server, seconds: int) -> None:
+def _print_mix(server: Server, seconds: int) -> None:
     """Have clients ask several kinds of new queries, and print how long they waited."""
     with _script(server, _ROUNDS, _MIXED) as script:
         said = _wrk(server.url(""), "--latency", "-s", script, seconds=seconds)
@@ -201,7 +155,7 @@ def _print_mix(server: _Server, seconds: int) -> None:
     )
 
 
-def _memory(server: _Server) -> Iterator[str]:
+def _memory(server: Server) -> Iterator[str]:
     """The memory of the process and of each process below it, shared pages counted in part (Linux)."""
     for pid in (server.pid, *_below(server.pid)):
         with suppress(OSError):

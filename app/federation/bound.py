@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from math import ceil
 from typing import Protocol
 
 from app.errors import ServiceFailed, ServiceTimeout, ServiceTooLarge
@@ -14,8 +16,11 @@ from app.settings import Settings
 
 __all__ = ["BoundJoin"]
 
-_FIRST, _MOST = 48, 384
-"""Bindings in a block, at first and at most: no round numbers, as those are what a cap looks like."""
+_FIRST, _MOST = 144, 1152
+"""Bindings in a block, at first and at most: IRIs of usual length make it a query of less than 64 kB."""
+
+_GROWTH = 4
+"""What blocks grow by when an endpoint has taken them well."""
 
 
 class Pattern(Protocol):
@@ -57,8 +62,22 @@ class BoundJoin:
     async def _blocks(
         self, target: Target, pattern: Pattern, columns: tuple[str, ...], bindings: Bindings
     ) -> list[Table]:
-        size = self._client.blocks.get(target.key, _FIRST)
-        blocks = bindings.blocks(size)
+        """The answers for blocks: a few at first, and larger ones after, until it is known what the endpoint takes."""
+        tables: list[Table] = []
+        rows = bindings.rows
+        while rows:
+            size = self._client.blocks.get(target.key, _FIRST)
+            count = len(rows) if size == _MOST else size * self._settings.service_parallel
+            wave, rows = replace(bindings, rows=rows[:count]), rows[count:]
+            tables += await self._wave(target, pattern, columns, wave, size)
+        return tables
+
+    async def _wave(
+        self, target: Target, pattern: Pattern, columns: tuple[str, ...], bindings: Bindings, size: int
+    ) -> list[Table]:
+        """The answers for blocks of equal sizes, asked at the same time."""
+        count = ceil(len(bindings.rows) / size)
+        blocks = bindings.blocks(ceil(len(bindings.rows) / count))
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._block(target, pattern, columns, block)) for block in blocks]
@@ -66,7 +85,7 @@ class BoundJoin:
             raise errors.exceptions[0] from None
         tables = [table for task in tasks for table in task.result()]
         if len(tables) == len(blocks):
-            self._client.blocks[target.key] = min(_MOST, 2 * size) if len(blocks) > 1 else size
+            self._client.blocks[target.key] = min(_MOST, _GROWTH * size) if count > 1 else size
         return tables
 
     async def _block(self, target: Target, pattern: Pattern, columns: tuple[str, ...], block: Bindings) -> list[Table]:

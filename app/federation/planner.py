@@ -84,6 +84,7 @@ class Planner:
         self._rows: list[str] = []
         self._mark = secrets.token_hex(8)
         self._blank: set[str] = set()
+        self._kept = False
         self._repeatable = is_repeatable(query.text)
         self._targets: dict[Element, Target] = {}
 
@@ -178,6 +179,8 @@ class Planner:
         match element.kind:
             case "service":
                 await self._answer_service(element, (*around, *self._siblings(element, group, within)))
+                if group is self._structure.where and self.steps[-1].bindings is not None:
+                    self._keep_together(group)
             case "group":
                 for inner in element.groups:
                     await self._answer_group(inner, (*around, *self._siblings(element, group, within)), within)
@@ -223,6 +226,23 @@ class Planner:
             if visible:
                 pieces.append(_wrapped(" ".join(text), within, visible))
         return tuple(pieces)
+
+    def _keep_together(self, group: Group) -> None:
+        """Make what binds clauses a subselect, which the engine answers by itself, as it has done for the bindings.
+
+        Else it may begin with the solutions of a clause, and look up for each what the rest of the query excludes.
+        What is joined may stand anywhere, but not beyond what is not joined.
+        """
+        local = [e for e in group.elements if e.kind in _JOINED and not any(e.services())]
+        if not local or self._kept or not self._is_known(local):
+            return
+        first, last = (group.elements.index(element) for element in (local[0], local[-1]))
+        between = group.elements[first:last]
+        pieces = self._joined([*local, *(e for e in group.elements if e.kind == "filter")], "")
+        if len(pieces) != 1 or any(e.kind not in _JOINED and e.kind != "filter" for e in between):
+            return
+        self._kept = True
+        self._done |= dict.fromkeys(local, " ") | {local[0]: f" {{ SELECT * {pieces[0].text} }} "}
 
     # One clause
 

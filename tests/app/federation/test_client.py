@@ -142,7 +142,7 @@ def test_a_huge_literal_comes_through_whole() -> None:
 
 
 def test_requests_are_counted_and_capped() -> None:
-    local = turtle(" ".join(f":s :mesh :m{n} ." for n in range(200)))
+    local = turtle(" ".join(f":s :mesh :m{n} ." for n in range(2000)))
     with serving() as stub, pytest.raises(ServiceTooLarge, match="more than 2 requests"):
         answered(query(stub), local, stub, service_requests=2)
 

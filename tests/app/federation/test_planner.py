@@ -177,6 +177,31 @@ def test_a_remote_cap_is_met_with_smaller_blocks(endpoint: Stub) -> None:
         assert len(solutions(answered(text, studies(400), capped))) == 800
 
 
+def test_blocks_grow_with_what_an_endpoint_takes_well(endpoint: Stub) -> None:
+    explanation = Explanation([], [])
+    text = f"{PREFIX} SELECT ?l {{ ?s :mesh ?m SERVICE <{endpoint.url}> {{ ?m :label ?l }} }}"
+    caps = {endpoint.url: 9999}  # Nothing is asked to find out what is told.
+    assert len(solutions(answered(text, studies(2500), endpoint, explanation=explanation, service_caps=caps))) == 2500
+    sizes = [sent["rows"] for sent in explanation.requests]
+    assert sizes == [144] * 4 + [481] * 4
+
+
+def test_what_binds_a_clause_is_not_looked_up_for_each_of_its_solutions(endpoint: Stub) -> None:
+    # Twenty wards have a hundred people each, one of whom is in the study: the engine is to begin with those.
+    people = turtle(
+        " ".join(f":h{n} :ward :m{n % 20} ." for n in range(2000)) + " ".join(f":h{n} :in :s ." for n in range(20))
+    )
+    explanation = Explanation([], [])
+    clause = f"SERVICE <{endpoint.url}> {{ ?w :label ?l }}"
+    text = f"{PREFIX} SELECT ?h ?l {{ ?h :ward ?w . FILTER(?h != :h3) {clause} ?h :in :s }}"
+    found = solutions(answered(text, people, endpoint, explanation=explanation))
+    assert found == sorted((f"<http://e/h{n}>", f'"L{n}"') for n in range(20) if n != 3)
+    assert explanation.query is not None
+    together = explanation.query.partition("SELECT *")[2].partition("VALUES")[0]
+    assert ":ward" in together
+    assert ":in" in together
+
+
 def test_services_in_one_query_bind_each_other(endpoint: Stub) -> None:
     with serving(turtle(":x :code 7 , 8 .")) as other:
         explanation = Explanation([], [])
