@@ -58,7 +58,7 @@ def test_clauses_are_joined_with_what_the_server_holds(service: TestClient, endp
     endpoint.queries.clear()
     found = asked(service, f"SELECT ?s ?l {{ ?s :mesh ?m SERVICE <{endpoint.url}> {{ ?m :label ?l }} }}")
     assert {row["l"]["value"] for row in found} == {f"L{n}" for n in range(100)} and len(found) == 100
-    assert all("VALUES (?m)" in query for query in endpoint.queries)
+    assert all("VALUES (?m)" in query for query in endpoint.queries if ":label" in query)
     numbers = asked(service, f"SELECT ?s {{ ?s :size ?n SERVICE <{endpoint.url}> {{ :m7 :part [ :n ?n ] }} }}")
     assert [row["s"]["value"] for row in numbers] == ["http://e/s7"]
     optional = f"SELECT ?l {{ ?s :size 3 OPTIONAL {{ ?s :mesh ?m SERVICE <{endpoint.url}> {{ ?m :label ?l }} }} }}"
