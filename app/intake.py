@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Literal, get_args
 
 from app.decisions import accepted, without_decided
@@ -42,6 +41,7 @@ from loaders.record import Article, Deleted, Source, Study
 from loaders.shelf import Dates, Shelf
 
 if TYPE_CHECKING:  # brings the readers, which `trialweave --help` must not wait for
+    from app.expense import Expense
     from loaders.pipeline import Item, Prepared, Ready, Taken
     from loaders.readers import Record
 
@@ -78,9 +78,8 @@ class Summary:
     """What became of a run. `generation` is the published one when the run is over.
 
     `outcomes` are the first KEPT_OUTCOMES, and as many problems of those after them; `counts` counts all.
-    `duplicates` counts records of a study and source that the run had brought already; `seconds` says where the time
-    went: read, emit and gate are summed over all processes, store is that of the thread which writes meanwhile, and
-    total is on the clock.
+    `duplicates` counts records of a study and source that the run had brought already; `seconds` says where the
+    processor time went (`app.expense`), and the total on the clock.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -134,9 +133,10 @@ def load(
     the address of a cluster that prepares them instead (`loaders.cluster`); SourceError says when it cannot.
     Raises StoreError: then nothing of the run is visible.
     """
+    from app.expense import Expense
     from loaders import cluster, pool
 
-    summary, started = Summary(), perf_counter()
+    summary, expense = Summary(), Expense()
     with (
         _shelf_errors(),
         open_writer(data) as store,
@@ -154,9 +154,9 @@ def load(
             for outcome in outcomes:
                 summary.add(outcome)
                 progress(outcome)
-        summary.disagreements, summary.generation = intake.finish()
+        summary.disagreements, summary.generation = intake.finish(expense)
         summary.duplicates = intake.duplicates
-        summary.seconds = intake.durations() | {"total": perf_counter() - started}
+        summary.seconds = expense.stages(intake.seconds)
         manifest.finish(summary.counts, summary.seconds, summary.generation, intake.run.version)
     return summary
 
@@ -377,7 +377,7 @@ class _Intake:
         yield ReplaceSubjects(PROVENANCE_GRAPH, (graph, f"{graph}#load"), provenance)
         yield ReplaceSubjects(LINKS_GRAPH, self._links(graph, ()), b"")
 
-    def finish(self) -> tuple[int, int]:
+    def finish(self, expense: "Expense") -> tuple[int, int]:
         """Compare the sources of what was touched and publish, if anything changed.
 
         Returns the number of disagreements, and that of the generation which is current now.
@@ -395,17 +395,11 @@ class _Intake:
         # So that queries can show the labels of terms and values.
         self.spool.change([ReplaceGraph(ONTOLOGY_GRAPH, ontology_triples())])
         self.spool.flush()
-        started = perf_counter()
-        describe(self.store, len(self._dates), len(self.catalogue.graphs))
+        with expense.describing():
+            describe(self.store, len(self._dates), len(self.catalogue.graphs))
         generation = self.store.publish()
-        self.spool.seconds += perf_counter() - started
         self.journal.end()
         return disagreements, generation
-
-    def durations(self) -> dict[str, float]:
-        """Return the seconds of each stage."""
-        seconds = self.seconds
-        return {"read": seconds.read, "emit": seconds.emit, "gate": seconds.gate, "store": self.spool.seconds}
 
     def _links(self, graph: str, subjects: tuple[str, ...]) -> tuple[str, ...]:
         """Return the links to replace: those of this version and those of the version before it."""

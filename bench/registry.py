@@ -2,9 +2,9 @@
 
 Run with `python -m bench.registry [FOLDER] [TIMES]`: FOLDER has records of ClinicalTrials.gov as JSON files, and TIMES
 says how often they are multiplied under fresh NCT ids. The first figures are of the gate as it is, the others without
-it, to show what the pipeline itself takes. Seconds of read, emit, gate and store are summed over processes and threads;
-`cpu` is the processor time of all of them, which tells more than the clock on a machine that is busy with other things.
-The peak is that of the memory of all processes together.
+it, to show what the pipeline itself takes. The stages are those of `app.expense`, in seconds of processor time; `cpu`
+is all of it, with what starting takes, and tells more than the clock (`total`) on a machine that is busy with other
+things. The peak is that of the memory of all processes together.
 """
 
 import multiprocessing
@@ -25,8 +25,10 @@ from loaders.documents import documents
 __all__ = ["HEADER", "measure"]
 
 GATE = "TRIALWEAVE_BENCH_GATE"
+STAGES = ("read", "emit", "gate", "processes", "intake", "store", "merge", "describe")
 HEADER = (
-    "gate  input           jobs  records    triples  triples/s    read    emit    gate   store   total     cpu  peak MB"
+    f"gate  input           jobs  records     triples  triples/s{''.join(f'{stage:>10}' for stage in STAGES)}"
+    "    total     cpu  us/triple  peak MB"
 )
 _RECORDS = Path(__file__).resolve().parents[2] / "shared" / "data" / "ctgov" / "studies"
 
@@ -71,10 +73,11 @@ def measure(source: Path, jobs: int, switch: str = "on") -> tuple[float, float]:
     command = [sys.executable, "-m", "bench.registry", "--one", str(source), str(jobs)]
     done = subprocess.run(command, env={**os.environ, GATE: switch}, check=True, capture_output=True, text=True)
     figures = orjson.loads(done.stdout)
-    stages = "".join(f"{figures[stage]:8.1f}" for stage in ("read", "emit", "gate", "store", "total", "cpu"))
+    stages = "".join(f"{figures[stage]:10.1f}" for stage in STAGES)
     records, triples, rate = figures["records"], figures["triples"], figures["triples"] / figures["total"]
-    line = f"{switch:4}  {source.name:14}  {jobs:4}  {records:7,}  {triples:9,}  {rate:9,.0f}{stages}"
-    print(f"{line}  {figures['peak']:7,.0f}", flush=True)
+    line = f"{switch:4}  {source.name:14}  {jobs:4}  {records:7,}  {triples:10,}  {rate:9,.0f}{stages}"
+    each = figures["cpu"] / triples * 1e6
+    print(f"{line} {figures['total']:8.1f}{figures['cpu']:8.1f}  {each:9.1f}  {figures['peak']:7,.0f}", flush=True)
     return figures["total"], figures["cpu"]
 
 

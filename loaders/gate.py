@@ -16,7 +16,7 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from loaders.link.identifiers import BASE
+from loaders.link.identifiers import BASE, curie_iri, mesh_iri
 from loaders.terms import ONTOLOGY, PREFIXES, VALUES, XSD, literal
 
 if TYPE_CHECKING:
@@ -35,6 +35,20 @@ Engine = Literal["pyshifty", "pyshacl"]
 _SH = "http://www.w3.org/ns/shacl#"
 _TYPE = PREFIXES["rdf"] + "type"
 _SHARED = (SHAPE, ONTOLOGY, *PREFIXES.values())
+_PREFIXED = {
+    mesh_iri(""): "mesh:",
+    curie_iri("STATO:"): "STATO:",
+    curie_iri("NCIT:"): "NCIT:",
+    "https://doi.org/": "doi:",
+    "https://orcid.org/": "orcid:",
+    "https://clinicaltrials.gov/study/": "clinicaltrials:",
+    "https://identifiers.org/clinicaltrials:": "clinicaltrials:",
+    "https://pubmed.ncbi.nlm.nih.gov/": "pubmed:",
+    "http://rdf.ncbi.nlm.nih.gov/pubmed/": "pubmed:",
+    XSD: "xsd:",
+    _SH: "sh:",
+}
+"""Namespaces of others, by the prefixes that bioregistry.io has for them."""
 _LONGEST_VALUE = 120
 _SAYS_SOURCE_KIND = f"> <{ONTOLOGY}sourceKind> <".encode()
 # A line as `loaders.emit` writes it. No literal can look like that: a line end in it is escaped.
@@ -158,18 +172,25 @@ def validate_union(quads: bytes, engine: Engine = "pyshifty") -> Report:
 
 
 def short(text: str) -> str:
-    """Return an IRI of this project without what all of them share; other text stays as it is.
+    """Return an IRI of this project without what all of them share, and a known one of others with a prefix.
+
+    Other text stays as it is.
 
     >>> short("https://w3id.org/trialweave/study/NCT01363401/effect/month-4")
     'effect/month-4'
     >>> short("https://w3id.org/trialweave/value/Masking-DOUBLE")
     'DOUBLE'
+    >>> short("http://id.nlm.nih.gov/mesh/D000690")
+    'mesh:D000690'
     """
     if text.startswith(VALUES):
         return text.removeprefix(VALUES).partition("-")[2]
     for shared in _SHARED:
         if text.startswith(shared):
             return text.removeprefix(shared)
+    for namespace, prefix in _PREFIXED.items():
+        if text.startswith(namespace):
+            return prefix + text.removeprefix(namespace)
     name = text.removeprefix(BASE)
     part = name.partition("/")[2].partition("/")[2]
     return part if name.startswith("study/") and part else name

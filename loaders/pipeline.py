@@ -11,7 +11,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.metadata import version
-from time import perf_counter
+from time import thread_time
 
 from loaders import gate, readers
 from loaders.catalogue import Catalogue, Identifiers, document_key
@@ -48,7 +48,7 @@ _NOBODY = Catalogue()
 
 @dataclass(slots=True)
 class Seconds:
-    """Processor time is not split; these are seconds on the clock, summed over all processes of a run."""
+    """Seconds of processor time, summed over all processes of a run."""
 
     read: float = 0.0
     emit: float = 0.0
@@ -138,10 +138,10 @@ def take_all(documents: Sequence[Document], run: Run) -> list[Taken]:
     """Do what `take` does for several documents: everything is emitted first, and then validated in one go."""
     taken = [_emitted(document, run) for document in documents]
     waiting = [item for items, _ in taken for item in items if isinstance(item, _Emitted)]
-    started = perf_counter()
+    started = thread_time()
     verdicts = iter(_verdicts(waiting))
     if taken:
-        taken[-1][1].gate += perf_counter() - started
+        taken[-1][1].gate += thread_time() - started
     return [
         Taken(tuple(next(verdicts) if isinstance(item, _Emitted) else item for item in items), seconds)
         for items, seconds in taken
@@ -161,13 +161,13 @@ def prepare(
 ) -> Prepared:
     """Emit and validate one record. The gate sees the graph together with its provenance and its links.
 
-    The time it takes is added to `seconds`. Raises ValueError when the record has no source or no identifier.
+    The processor time it takes is added to `seconds`. Raises ValueError when the record has no source or no identifier.
     """
     seconds = seconds or Seconds()
     emission, provenance = _emit(record, identity, run or Run(), seconds)
-    started = perf_counter()
+    started = thread_time()
     report = gate.validate(_to_validate(emission, provenance))
-    seconds.gate += perf_counter() - started
+    seconds.gate += thread_time() - started
     return Prepared(emission, provenance, report)
 
 
@@ -195,12 +195,12 @@ def _emitted(document: Document, run: Run) -> tuple[list[Item | _Emitted], Secon
     if digest.digest() in run.known:
         return [Unchanged(digest.hexdigest())], seconds
     items: list[Item | _Emitted] = []
-    started = perf_counter()
+    started = thread_time()
     for record in records(document, run.format):
-        seconds.read += perf_counter() - started
+        seconds.read += thread_time() - started
         items.append(_item(document.name, record, run, seconds))
-        started = perf_counter()
-    seconds.read += perf_counter() - started
+        started = thread_time()
+    seconds.read += thread_time() - started
     return items, seconds
 
 
@@ -227,7 +227,7 @@ def _emit(record: Study | Article, identity: Identity, run: Run, seconds: Second
     """Return the triples of a record, and those of its provenance."""
     if record.source is None:
         raise ValueError("the record has no source, so nothing could be said of where its facts come from")
-    started = perf_counter()
+    started = thread_time()
     if isinstance(record, Article):
         emission = emit_article(record, identity)
     else:
@@ -235,7 +235,7 @@ def _emit(record: Study | Article, identity: Identity, run: Run, seconds: Second
         if run.index:
             emission = _with_concept_links(emission, record, run.index)
     provenance = emit_provenance(record.source, emission.graph, emission.study, run.version, run.loaded_at)
-    seconds.emit += perf_counter() - started
+    seconds.emit += thread_time() - started
     return emission, provenance
 
 

@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from time import perf_counter
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -52,7 +51,7 @@ class Spool:
 
     A thread writes what was handed over while the next is collected. Changes come after new graphs: whoever changes
     what a spooled graph has brought sees to it that it is flushed. `changed` says whether the store is any different
-    since; `seconds` is the time that writing took. After an error, the run is to end without publishing.
+    since. After an error, the run is to end without publishing.
     """
 
     def __init__(self, store: Writer, folder: Path) -> None:
@@ -64,7 +63,6 @@ class Spool:
         self._handed_over: _Load | None = None
         self._next = self._new_load()
         self.changed = False
-        self.seconds = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +135,6 @@ class Spool:
             self._writing = self._handed_over = None
 
     def _write(self, load: _Load, then: Callable[[], None]) -> None:
-        started = perf_counter()
         with engine_errors(f"writing {load.path}"):
             load.file.close()
         if load.new:
@@ -147,7 +144,6 @@ class Spool:
         if load.changes:
             self.changed |= self._store.apply(load.changes)
         then()
-        self.seconds += perf_counter() - started
 
     def _new_load(self) -> _Load:
         path = self._folder / f"spool-{next(self._numbers)}.nq"

@@ -156,7 +156,9 @@ def test_the_manifest_says_what_went_in_and_what_became_of_it(tmp_path: Path) ->
     assert (document["loaded"], document["unreadable"]) == (1, 1)
     assert gone == {"document": "gone.txt", "problem": "gone.txt: there is no such file", "unreadable": 1}
     assert run["counts"] == {"loaded": 1, "unreadable": 2} and run["generation"] == 1
-    assert set(run["seconds"]) == {"read", "emit", "gate", "store", "total"}
+    assert set(run["seconds"]) == {
+        *("read", "emit", "gate", "processes", "intake", "store", "merge", "describe", "total"),
+    }
 
 
 @pytest.mark.parametrize("iri", ["http://example.org/a b", "http://example.org/%zz", "a"])

@@ -69,6 +69,12 @@ def test_a_line_stands_alone() -> None:
     assert gate.validate(faulty()).lines()[1].startswith("effect/score-month-4: Violation: ciLower (5.6): The lower")
 
 
+def test_a_line_has_prefixes_for_the_namespaces_of_others() -> None:
+    data = triples(sound_study()) + about("masking> <http://id.nlm.nih.gov/mesh/D000690>")
+    lines = [line for line in gate.validate(data).lines() if "masking" in line]
+    assert lines and all("mesh:D000690" in line and "http" not in line for line in lines)
+
+
 def test_a_finding_names_its_rule() -> None:
     finding = next(finding for finding in gate.validate(faulty()).findings if finding.severity == "Violation")
     assert (finding.focus, finding.path) == (f"{BASE}study/NCT00000001/effect/score-month-4", f"{ONTOLOGY}ciLower")
