@@ -7,8 +7,7 @@ is replaced at once.
 No query holds up those of others either. One that turns out to be slow is set aside: its process goes on beside the
 workers, with little claim to the processor, and a new worker takes its place. Only `slow_queries` of them can be set
 aside; when further ones keep others from being answered, the client that has spent the most loses one. Whoever waits is
-served by what he asked for lately: clients of quick queries first, and among equals the one that has spent the least;
-the last free worker is for clients of quick queries only.
+served by what he asked for lately (see `app.query.line`), and one worker is always left to clients of quick queries.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -30,6 +29,7 @@ from app import errors
 from app.errors import Busy, DeadlineExceeded, QuerySyntaxError, StoreDamaged, StoreError, TrialweaveError, WorkerLost
 from app.metrics import Runs
 from app.query.budget import HOUSE, Caller, Ledger
+from app.query.line import Line, Waiting
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
 from app.store.generations import ENGINE, DataDirectory
@@ -60,8 +60,11 @@ _SLOW = 0.5
 _QUICK = 0.1
 """Seconds that the queries of a client take on average, at most, for it to get the last free worker."""
 
-_NICE = 15
-"""The claim to the processor of a process set aside: about a thirtieth of that of another."""
+_LONG = 5.0
+"""Seconds after which a query is one that others need not wait for at all."""
+
+_NICE, _VERY_NICE = 5, 15
+"""The claim to the processor of a process set aside, a third of that of another, and once it is long, a thirtieth."""
 
 _BUDGET = 60.0
 """Worker seconds a minute for clients from elsewhere, where the operator has said nothing."""
@@ -82,7 +85,7 @@ class WorkerPool:
         self._idle: list[Worker] = []
         self._workers: set[Worker] = set()
         self._runs: set[_Run] = set()
-        self._waiting: list[_Waiting] = []
+        self._waiting = Line(self._ledger.spent)
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation = 0
         self._seen: tuple[int, int] | None = None
@@ -190,22 +193,21 @@ class WorkerPool:
         self, worker: "Worker", request: dict[str, Any], caller: Caller
     ) -> tuple[dict[str, Any], bytes]:
         loop = asyncio.get_running_loop()
-        run = _Run(worker, caller, loop.time())
+        run = _Run(worker, caller, self._is_quick(caller), loop.time())
         self._runs.add(run)
-        timer = loop.call_later(_SLOW, self._turned_slow, run)
+        self._schedule(run, _SLOW, self._turned_slow)
         try:
-            async with asyncio.timeout(self._settings.query_timeout):
-                header, body = await worker.ask({"generation": self.generation, **request})
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"The query ran longer than {self._settings.query_timeout:g} seconds and was stopped; ask for less."
-            ) from None
+            header, body = await worker.ask({"generation": self.generation, **request})
         except WorkerLost:
+            if run.late:
+                raise DeadlineExceeded(
+                    f"The query ran longer than {self._settings.query_timeout:g} seconds and was stopped; ask for less."
+                ) from None
             if not run.stopped:
                 raise
             raise Busy("The query was stopped to make room for others; try again later, or ask for less.") from None
         finally:
-            timer.cancel()
+            run.timer.cancel()
             self._runs.discard(run)
             self._ledger.charge(caller, loop.time() - run.charged)
             self._give_back(run)
@@ -217,74 +219,73 @@ class WorkerPool:
 
     async def _take(self, caller: Caller) -> "Worker":
         """A free worker. Raises Busy when that takes too long, or too many are waiting."""
-        if not self._waiting and self._may_have_worker(caller):
+        quick = self._is_quick(caller)
+        if not self._waiting and self._may_have_worker(quick):
             return self._idle.pop()
-        waiting = _Waiting(caller, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(caller, quick, loop.create_future())
         self._make_room(caller)
-        self._waiting.append(waiting)
+        self._waiting.join(waiting)
+        timer = loop.call_later(self._settings.queue_wait, self._waited_too_long, waiting)
         self._settle()
         try:
-            async with asyncio.timeout(self._settings.queue_wait):
-                return await waiting.worker
-        except BaseException as error:
+            worker: Worker = await waiting.worker
+        except BaseException:
             if waiting.worker.done() and not waiting.worker.cancelled() and not waiting.worker.exception():
                 self._idle.append(waiting.worker.result())
-            if isinstance(error, TimeoutError):
-                raise Busy(
-                    f"No worker became free within {self._settings.queue_wait:g} seconds; try again later."
-                ) from None
+            self._waiting.leave(waiting)
+            self._settle()
             raise
         finally:
-            with suppress(ValueError):
-                self._waiting.remove(waiting)
-            self._settle()
+            timer.cancel()
+        return worker
+
+    def _waited_too_long(self, waiting: Waiting) -> None:
+        if not waiting.worker.done():
+            waited = f"{self._settings.queue_wait:g}"
+            waiting.worker.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
 
     def _make_room(self, caller: Caller) -> None:
         """See to a place in the queue: where it is full, somebody who has more queries in it than others loses one."""
         if len(self._waiting) < self._settings.queue:
             return
-        counts = Counter(waiting.caller.name for waiting in self._waiting)
+        counts = self._waiting.counts()
         name, most = counts.most_common(1)[0]
         busy = Busy(f"{len(self._waiting)} queries are waiting already; try again in a few seconds.")
         if most <= counts[caller.name] + 1:
             raise busy
-        latest = next(waiting for waiting in reversed(self._waiting) if waiting.caller.name == name)
-        self._waiting.remove(latest)
+        latest = self._waiting.latest(name)
+        self._waiting.leave(latest)
         latest.worker.set_exception(busy)
 
-    def _may_have_worker(self, caller: Caller) -> bool:
-        if len(self._idle) > 1 or self._settings.workers == 1:
+    def _may_have_worker(self, quick: bool) -> bool:
+        """Whether there is a free worker for such a query. Those of clients of slow ones never have all workers."""
+        if quick or len(self._idle) != 1 or self._settings.workers == 1:
             return bool(self._idle)
-        return bool(self._idle) and self._is_quick(caller)
+        return sum(not (run.quick or run.aside) for run in self._runs) < self._settings.workers - 1
 
     def _is_quick(self, caller: Caller) -> bool:
         """Whether the next query is likely to be quick; of strangers that is believed."""
         expected = self._ledger.expected(caller)
         return expected is None or expected < _QUICK
 
-    def _rank(self, waiting: "_Waiting") -> tuple[bool, float]:
-        return not self._is_quick(waiting.caller), self._ledger.spent(waiting.caller)
-
     def _settle(self) -> None:
         """Bring together who waits, what is free and what is slow, after any of these has changed."""
-        if not self._waiting or self._closed:
+        if self._closed:
             return
-        for waiting in sorted(self._waiting, key=self._rank):  # Sorting keeps the order of arrival among equals.
-            if not self._may_have_worker(waiting.caller):
-                break
-            self._waiting.remove(waiting)
-            waiting.worker.set_result(self._idle.pop())
-        else:
-            return
-        if victim := self._victim(waiting.caller):
+        while (turn := self._waiting.first()) and self._may_have_worker(turn.quick):
+            self._waiting.leave(turn)
+            if not turn.worker.done():
+                turn.worker.set_result(self._idle.pop())
+        if turn and (victim := self._victim(turn.caller)):
             victim.stopped = True
             victim.worker.kill()
 
     def _victim(self, caller: Caller) -> "_Run | None":
         """The slow query to be stopped so that this caller gets its turn, if there is one that has to give way."""
         slow = [run for run in self._runs if run.slow and run.caller is not HOUSE]
-        if any(run.stopped for run in self._runs):
-            return None  # A worker is being replaced already.
+        if not slow or any(run.stopped for run in self._runs):
+            return None  # There is none, or a worker is being replaced already.
         counts = Counter(run.caller.name for run in slow)
         crowded = sum(not run.aside for run in slow) >= self._settings.workers
         # Who has as many slow queries as another cannot have that one's stopped, nor his own for one more of the kind.
@@ -300,7 +301,15 @@ class WorkerPool:
             return None
         return max(greedy or givers, key=lambda run: (self._ledger.spent(run.caller), run.started), default=None)
 
+    def _schedule(self, run: "_Run", seconds: float, then: Callable[["_Run"], None]) -> None:
+        """Have that done once the run has taken so many seconds; at the deadline, it is stopped instead."""
+        deadline = self._settings.query_timeout
+        if seconds >= deadline:
+            seconds, then = deadline, self._stop_late
+        run.timer = asyncio.get_running_loop().call_at(run.started + seconds, then, run)
+
     def _turned_slow(self, run: "_Run") -> None:
+        self._schedule(run, _LONG, self._turned_long)
         run.slow = True
         now = asyncio.get_running_loop().time()
         self._ledger.charge(run.caller, now - run.charged)
@@ -308,13 +317,23 @@ class WorkerPool:
         self._set_aside()
         self._settle()
 
+    def _turned_long(self, run: "_Run") -> None:
+        self._schedule(run, self._settings.query_timeout, self._stop_late)
+        run.long = True
+        if run.aside:
+            run.worker.be_nice(_VERY_NICE)
+
+    def _stop_late(self, run: "_Run") -> None:
+        run.late = True
+        run.worker.kill()
+
     def _set_aside(self) -> None:
         """Let slow queries go on beside the workers, as far as there is room for them."""
         room = self._settings.slow_queries - sum(run.aside for run in self._runs)
         seated = sorted((run for run in self._runs if run.slow and not run.aside), key=lambda run: run.started)
         for run in seated[: max(0, room)]:
             run.aside = True
-            run.worker.be_nice()
+            run.worker.be_nice(_VERY_NICE if run.long else _NICE)
             self._spawn(self._start_another())
 
     def _give_back(self, run: "_Run") -> None:
@@ -386,26 +405,25 @@ class WorkerPool:
 
 @dataclass(eq=False, slots=True)
 class _Run:
-    """A query on a worker: since when, until when it has been charged, and what has become of it."""
+    """A query on a worker: since when, until when it has been charged, and what has become of it.
+
+    `quick` is what was expected of it, `slow` what it has turned out to be.
+    """
 
     worker: "Worker"
     caller: Caller
+    quick: bool
     started: float
     charged: float = field(init=False)
+    timer: asyncio.TimerHandle = field(init=False)
     slow: bool = False
+    long: bool = False
     aside: bool = False
     stopped: bool = False
+    late: bool = False
 
     def __post_init__(self) -> None:
         self.charged = self.started
-
-
-@dataclass(eq=False, slots=True)
-class _Waiting:
-    """A query without a worker yet."""
-
-    caller: Caller
-    worker: "asyncio.Future[Worker]"
 
 
 class Worker:
@@ -472,15 +490,15 @@ class Worker:
         self._process.kill()
         (self._writer or self._socket).close()
 
-    def be_nice(self) -> None:
-        """Have the process leave the processor to others from now on."""
+    def be_nice(self, nice: int) -> None:
+        """Have the process leave the processor to others from now on, as far as that number says (see nice(1))."""
         pid = self._process.pid
         with suppress(OSError):
             # The process leads a group of its own. On Linux, the call for a process would be for one of its threads.
-            os.setpriority(os.PRIO_PGRP, pid, _NICE)
+            os.setpriority(os.PRIO_PGRP, pid, nice)
         with suppress(OSError):
             # It also leads a session, and where sessions share the processor evenly that alone would change nothing.
-            Path(f"/proc/{pid}/autogroup").write_text(str(_NICE))
+            Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
     async def gone(self) -> None:
         """Wait until the killed process has left the process table."""
