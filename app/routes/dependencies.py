@@ -1,6 +1,8 @@
 """What routes get from the application: settings, counters, and the processes that answer, write and validate."""
 
 import asyncio
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -65,8 +67,11 @@ class Validators(Protocol):
 
 @dataclass(slots=True)
 class Trace:
-    """What an answer was made of, noted on the way."""
+    """One request and its answer, as noted on the way: what the answer was made of, or what kept it from being made."""
 
+    request_id: str = field(default_factory=lambda: os.urandom(16).hex())
+    began: float = field(default_factory=time.monotonic)
+    failed: BaseException | None = None
     generations: set[int] = field(default_factory=set)
     queries: int = 0
     volatile: bool = False

@@ -8,8 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import fields
 from app.metrics import Metrics
+from app.routes.dependencies import Trace
 
-__all__ = ["Observation"]
+__all__ = ["Observation", "note"]
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +29,8 @@ class Observation:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status, size = time.monotonic(), 500, 0
+        trace: Trace = scope["trialweave.trace"]
+        status, size = 500, 0
 
         async def send_observed(message: Message) -> None:
             nonlocal status, size
@@ -41,10 +43,11 @@ class Observation:
         try:
             await self._app(scope, receive, send_observed)
         finally:
-            _note(scope, status, size, time.monotonic() - began)
+            note(scope, status, size, time.monotonic() - trace.began)
 
 
-def _note(scope: Scope, status: int, size: int, seconds: float) -> None:
+def note(scope: Scope, status: int, size: int, seconds: float) -> None:
+    """Note a request that took so many seconds, with the status and the bytes of its answer."""
     metrics = cast(Metrics, scope["app"].state.metrics)
     method, route = scope["method"], _route(scope)
     metrics.request(method if method in _METHODS else "other", route, status, seconds)

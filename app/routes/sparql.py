@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -15,11 +16,11 @@ from app.federation.federation import Explanation, Federation
 from app.logs import fields
 from app.pages.facts import rows
 from app.pages.rendering import render
-from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chosen, negotiate
+from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chosen, Format, negotiate
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
 from app.query.guard import QueryForm, check_query, is_repeatable
 from app.routes.bodies import read_body
-from app.routes.dependencies import QueryPool
+from app.routes.dependencies import QueryPool, Trace
 from app.routes.documented import WRITE_RESPONSES, answers, body, parameter, problems
 from app.routes.problems import problem
 from app.routes.updates import body_limit, run_update
@@ -27,11 +28,13 @@ from app.settings import Settings
 from app.store.base import Answer, Query
 from loaders.link.identifiers import BASE
 
-__all__ = ["endpoint", "router"]
+__all__ = ["answered", "endpoint", "examined", "formats", "query_of", "router"]
 
 router = APIRouter(tags=["SPARQL"])
 
 _log = logging.getLogger(__name__)
+
+_GRAPH_FORMS = (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
 
 _PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_ROWS = 1000
@@ -71,6 +74,8 @@ _ANSWERS = answers((*SOLUTION_FORMATS, *GRAPH_FORMATS, HTML), "The answer, or a 
 )
 async def endpoint(request: Request) -> Response:
     """Answer a SPARQL 1.1 query, or run an update where writing is on; without either, describe the service."""
+    if failed := cast(Trace, request.scope["trialweave.trace"]).failed:
+        raise failed  # Tried already, by `app.routes.plain`.
     settings: Settings = request.app.state.settings
     sent = await _read_body(request, settings)
     headers = {**request.headers, "content-type": ", ".join(request.headers.getlist("content-type"))}
@@ -112,16 +117,29 @@ def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Re
 async def _answer(
     operation: QueryOperation, accept: Sequence[str], pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
-    form, repeatable = await _examined(operation, federation, settings)
-    is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
-    chosen = negotiate(accept, (*(GRAPH_FORMATS if is_graph else SOLUTION_FORMATS), HTML))
-    answer = await _ask(_query(operation, chosen), repeatable, pool, federation)
+    form, repeatable = await examined(operation, federation, settings)
+    chosen = negotiate(accept, formats(form))
+    query = query_of(operation, chosen)
+    if chosen.format is not HTML and not federation.concerns(query.text):
+        return await answered(query, chosen, repeatable, pool)
+    answer = await _ask(query, repeatable, pool, federation)
     if chosen.format is HTML:
         return _result_page(operation.text, form, answer.body)
     return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
 
 
-async def _examined(operation: QueryOperation, federation: Federation, settings: Settings) -> tuple[QueryForm, bool]:
+async def answered(query: Query, chosen: Chosen, repeatable: bool, pool: QueryPool) -> Response:
+    """The workers' answer to a query, as data. Raises the errors of the pool."""
+    answer = await pool.run(query, repeatable=repeatable)
+    return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
+
+
+def formats(form: QueryForm) -> tuple[Format, ...]:
+    """What there is to choose from for a form of query."""
+    return (*(GRAPH_FORMATS if form in _GRAPH_FORMS else SOLUTION_FORMATS), HTML)
+
+
+async def examined(operation: QueryOperation, federation: Federation, settings: Settings) -> tuple[QueryForm, bool]:
     """What form of query it is, and whether its answer may be given again. Raises what `check_query` does."""
     text = operation.text
     level = logging.INFO if settings.log_queries else logging.DEBUG
@@ -154,11 +172,11 @@ async def _explain(
     request: Request, operation: QueryOperation, pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
     """How the query was answered, with the answer; or how far it got, with the error and its status."""
-    form, repeatable = await _examined(operation, federation, settings)
-    is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
+    form, repeatable = await examined(operation, federation, settings)
+    is_graph = form in _GRAPH_FORMS
     explanation = Explanation([], [], operation.text)
     try:
-        answer = await _ask(_query(operation, Chosen(HTML, "")), repeatable, pool, federation, explanation)
+        answer = await _ask(query_of(operation, Chosen(HTML, "")), repeatable, pool, federation, explanation)
     except TrialweaveError as error:
         told = problem(request, error)
         return JSONResponse(explanation.shown() | {"answer": None}, told.status_code, {"Cache-Control": "no-store"})
@@ -167,7 +185,8 @@ async def _explain(
     return JSONResponse(content, headers={"Cache-Control": "no-store"})
 
 
-def _query(operation: QueryOperation, chosen: Chosen) -> Query:
+def query_of(operation: QueryOperation, chosen: Chosen) -> Query:
+    """The query of a request, to be answered in the chosen format."""
     # A page shows solutions from JSON and graphs as Turtle; those are the two defaults of Query.
     query = Query(
         operation.text,
