@@ -47,9 +47,8 @@ class WorkerSource(Protocol):
     def alive(self) -> int:
         """How many worker processes run now."""
 
-    @property
-    def published(self) -> float | None:
-        """When it was published, in seconds since 1970."""
+    def published(self, generation: int) -> float | None:
+        """When that generation was published, in seconds since 1970; None if unknown, or if it is not the latest."""
 
     async def run(self, query: Query, caller: Caller) -> Answer:
         """Answer the query. Raises the errors of `app.errors`."""

@@ -55,7 +55,9 @@ def note(scope: Scope, status: int, size: int, seconds: float) -> None:
     details = fields(
         method=method, path=scope["path"], route=route, status=status, bytes=size, ms=round(1000 * seconds, 1)
     )
-    _log.info("request", extra=details)
+    if _log.isEnabledFor(logging.INFO):
+        # Made here, as looking for the line that it is written at would take longer than all the rest.
+        _log.handle(_log.makeRecord(_log.name, logging.INFO, "", 0, "request", (), None, extra=details))
 
 
 def _route(scope: Scope) -> str:

@@ -95,8 +95,10 @@ class Validators:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked = _Asked.of(scope)
-        if ready := _ready(asked, scope, scope["app"].state):
+        # The connection may have looked before, in vain.
+        looked = "trialweave.asked" in scope
+        asked = scope["trialweave.asked"] if looked else _Asked.of(scope)
+        if not looked and (ready := _ready(asked, scope, scope["app"].state)):
             status, headers, body = ready
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
@@ -116,14 +118,16 @@ def ready_answer(scope: Scope, state: State) -> Ready | None:
     `state` is the application's. The connection asks here first, as an answer that is ready takes less time than
     starting the application on the request.
     """
-    return _ready(_Asked.of(scope), scope, state)
+    scope["trialweave.asked"] = asked = _Asked.of(scope)
+    return _ready(asked, scope, state)
 
 
 def _ready(asked: _Asked | None, scope: Scope, state: State) -> Ready | None:
     pool: WorkerSource | None = getattr(state, "pool", None)
     if not asked or not pool:
         return None
-    generation, modified = pool.generation, _modified(pool)
+    generation = pool.generation
+    modified = _modified(pool, generation)
     if asked.has and asked.holds(tag := asked.tag(generation), modified):
         return 304, _unchanged(scope, tag, modified), b""
     kept: KeptAnswer | None = state.cache.get((generation, asked.coding, asked.key))
@@ -182,8 +186,7 @@ class _Finish:
         if self._scope["method"] == "GET":
             lean = tuple(header for header in headers if header[0] != b"x-request-id")
             state.cache.put((generation, asked.coding, asked.key), KeptAnswer(lean, body))
-        pool: WorkerSource = state.pool
-        modified = _modified(pool) if pool.generation == generation else None
+        modified = _modified(state.pool, generation)
         if modified:
             headers.append((b"last-modified", modified))
         return modified
@@ -220,9 +223,9 @@ def _with_own(headers: Iterable[tuple[bytes, bytes]], modified: bytes | None) ->
     return [*headers, own, (b"last-modified", modified)] if modified else [*headers, own]
 
 
-def _modified(pool: WorkerSource) -> bytes | None:
+def _modified(pool: WorkerSource, generation: int) -> bytes | None:
     """The time of publication, once its second is over: before, another generation could still get the same one."""
-    published = pool.published
+    published = pool.published(generation)
     if published is None or time.time() < int(published) + 1:
         return None
     return _date(int(published))
@@ -245,4 +248,7 @@ def _vary(headers: _Headers) -> None:
 
 
 def _value(headers: _Headers, name: bytes) -> bytes | None:
-    return next((value for key, value in headers if key.lower() == name), None)
+    for key, value in headers:
+        if key == name:
+            return value
+    return None

@@ -69,8 +69,7 @@ class Pool(Protocol):
     def generation(self) -> int:
         """The published generation, 0 when there is none."""
 
-    @property
-    def published(self) -> float | None:
+    def published(self, generation: int) -> float | None:
         """When that was published, in seconds since 1970, where it is known."""
 
     @property

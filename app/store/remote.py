@@ -342,8 +342,7 @@ class RemotePool:
         """The generation that the server had at the last look, which was at most a second ago if it answers."""
         return self._generation
 
-    @property
-    def published(self) -> None:
+    def published(self, generation: int) -> None:
         """When it was published is not known of a server that others may write to as well."""
 
     @property

@@ -115,10 +115,9 @@ class WorkerPool:
         """How many worker processes run now."""
         return sum(worker.alive for worker in self._workers)
 
-    @property
-    def published(self) -> float | None:
-        """When the published generation became the current one, in seconds since 1970; None when there is none."""
-        return self._seen[1] / 1e9 if self._seen else None
+    def published(self, generation: int) -> float | None:
+        """When that generation became the current one, in seconds since 1970; None when it is not, at the last look."""
+        return self._seen[1] / 1e9 if self._seen and generation == self._generation else None
 
     def age(self) -> float:
         """Seconds since the generation was published."""
