@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 
 from app.federation.federation import Federation
 from app.metrics import Metrics
@@ -16,6 +16,7 @@ from app.query.budget import Caller
 from app.routes.clients import caller_of
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
+from app.store.large import LargeAnswer
 from app.store.writes import WriteQueue
 
 __all__ = [
@@ -53,6 +54,9 @@ class WorkerSource(Protocol):
     async def run(self, query: Query, caller: Caller) -> Answer:
         """Answer the query. Raises the errors of `app.errors`."""
 
+    async def answer(self, query: Query, caller: Caller) -> Answer | LargeAnswer:
+        """Answer the query likewise; a large answer need not be in memory."""
+
     async def info(self) -> StoreInfo:
         """Say what is published."""
 
@@ -71,6 +75,7 @@ class Trace:
     request_id: str = field(default_factory=lambda: os.urandom(16).hex())
     began: float = field(default_factory=time.monotonic)
     failed: BaseException | None = None
+    found: Response | None = None
     generations: set[int] = field(default_factory=set)
     queries: int = 0
     volatile: bool = False
@@ -103,9 +108,14 @@ class QueryPool:
         return self._source.alive
 
     async def run(self, query: Query, repeatable: bool = True) -> Answer:
+        """Answer the query, in memory; errors as those of `answer`."""
+        answer = await self.answer(query, repeatable)
+        return answer if isinstance(answer, Answer) else await answer.whole()
+
+    async def answer(self, query: Query, repeatable: bool = True) -> Answer | LargeAnswer:
         """Answer the query; errors as those of the pool. Say so where the same query may have another answer."""
         with nullcontext() if self._watched else self._while_connected():
-            answer = await self._source.run(query, caller_of(self._request))
+            answer = await self._source.answer(query, caller_of(self._request))
         self._trace.generations.add(answer.generation)
         self._trace.queries += 1
         self._trace.volatile |= not repeatable

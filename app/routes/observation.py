@@ -30,18 +30,22 @@ class Observation:
             await self._app(scope, receive, send)
             return
         trace: Trace = scope["trialweave.trace"]
-        status, size = 500, 0
+        status, size, started = 500, 0, False
 
         async def send_observed(message: Message) -> None:
-            nonlocal status, size
+            nonlocal status, size, started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started = message["status"], True
             else:
                 size += len(message.get("body", b""))
             await send(message)
 
         try:
             await self._app(scope, receive, send_observed)
+        except Exception:
+            if started:
+                cast(Metrics, scope["app"].state.metrics).broken.inc()
+            raise
         finally:
             note(scope, status, size, time.monotonic() - trace.began)
 

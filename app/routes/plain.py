@@ -9,6 +9,7 @@ import time
 from functools import lru_cache
 
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.logs import REQUEST_ID
@@ -53,7 +54,8 @@ class PlainQueries:
             # Raised again inside, where each kind of error has its answer.
             trace.failed = error
             found = None
-        if found is None:
+        if found is None or isinstance(found, StreamingResponse):
+            trace.found = found
             await self._app(scope, receive, send)
             return
         headers = [*found.raw_headers, (b"x-request-id", trace.request_id.encode()), *RAW_HEADERS]

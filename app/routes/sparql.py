@@ -5,10 +5,9 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
 from app.description.service import describe_service
 from app.errors import AnswerTooLarge, QueryTooLarge, TrialweaveError
@@ -26,6 +25,7 @@ from app.routes.problems import problem
 from app.routes.updates import body_limit, run_update
 from app.settings import Settings
 from app.store.base import Answer, Query
+from app.store.large import LargeAnswer
 from loaders.link.identifiers import BASE
 
 __all__ = ["answered", "endpoint", "examined", "formats", "query_of", "router"]
@@ -74,8 +74,11 @@ _ANSWERS = answers((*SOLUTION_FORMATS, *GRAPH_FORMATS, HTML), "The answer, or a 
 )
 async def endpoint(request: Request) -> Response:
     """Answer a SPARQL 1.1 query, or run an update where writing is on; without either, describe the service."""
-    if failed := cast(Trace, request.scope["trialweave.trace"]).failed:
-        raise failed  # Tried already, by `app.routes.plain`.
+    trace: Trace = request.scope["trialweave.trace"]
+    if trace.failed:
+        raise trace.failed  # Tried already, by `app.routes.plain`.
+    if trace.found:
+        return trace.found
     settings: Settings = request.app.state.settings
     sent = await _read_body(request, settings)
     headers = {**request.headers, "content-type": ", ".join(request.headers.getlist("content-type"))}
@@ -130,7 +133,10 @@ async def _answer(
 
 async def answered(query: Query, chosen: Chosen, repeatable: bool, pool: QueryPool) -> Response:
     """The workers' answer to a query, as data. Raises the errors of the pool."""
-    answer = await pool.run(query, repeatable=repeatable)
+    answer = await pool.answer(query, repeatable=repeatable)
+    if isinstance(answer, LargeAnswer):
+        headers = {"Vary": "Accept", "Content-Length": str(answer.body.size)}
+        return StreamingResponse(answer.pieces(), media_type=chosen.content_type, headers=headers)
     return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
 
 

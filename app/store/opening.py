@@ -11,6 +11,7 @@ from app.settings import Settings
 from app.store.base import Answer, Query, Store, StoreInfo
 from app.store.embedded import PATIENCE, EmbeddedReader, EmbeddedStore
 from app.store.generations import DataDirectory
+from app.store.large import LargeAnswer
 
 __all__ = ["Pool", "Reader", "Writer", "open_pool", "open_reader", "open_writer", "require_local"]
 
@@ -91,6 +92,9 @@ class Pool(Protocol):
 
     async def run(self, query: Query, caller: Caller) -> Answer:
         """Answer the query of a client."""
+
+    async def answer(self, query: Query, caller: Caller) -> Answer | LargeAnswer:
+        """Answer the query of a client; a large answer need not be in memory."""
 
     async def info(self) -> StoreInfo:
         """Say what is published."""

@@ -390,6 +390,8 @@ class RemotePool:
             return Answer(*self._endpoint.read(*arguments), generation)
         return Answer(*await asyncio.to_thread(self._endpoint.read, *arguments), generation)
 
+    answer = run
+
     async def info(self) -> StoreInfo:
         """What the server holds. Quads are counted once a generation."""
         if self._info is None or self._info.generation != self._generation:

@@ -33,6 +33,7 @@ from app.query.line import Line, Waiting
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
 from app.store.generations import ENGINE, DataDirectory
+from app.store.large import IN_MEMORY, LargeAnswer, LargeBody
 from app.store.worker import HEADER
 
 __all__ = ["PYTHON", "Worker", "WorkerPool", "environment", "error_of", "isolation"]
@@ -154,6 +155,11 @@ class WorkerPool:
         self._workers.clear()
 
     async def run(self, query: Query, caller: Caller = HOUSE) -> Answer:
+        """Answer the query, in memory. Raises what `answer` does."""
+        answer = await self.answer(query, caller)
+        return answer if isinstance(answer, Answer) else await answer.whole()
+
+    async def answer(self, query: Query, caller: Caller = HOUSE) -> Answer | LargeAnswer:
         """Answer the query on a free worker.
 
         Raises BudgetSpent, Busy, DeadlineExceeded after `query_timeout` seconds, AnswerTooLarge, WorkerLost, and what
@@ -161,6 +167,8 @@ class WorkerPool:
         """
         self._ledger.admit(caller)
         header, body = await self._ask({"query": {name: getattr(query, name) for name in _QUERY}}, caller)
+        if isinstance(body, LargeBody):
+            return LargeAnswer(body, header["type"], header["generation"])
         return Answer(body, header["type"], header["generation"])
 
     async def info(self) -> StoreInfo:
@@ -182,7 +190,7 @@ class WorkerPool:
         except TrialweaveError as error:
             _log.info("The quads were not counted: %s", error.message)
 
-    async def _ask(self, request: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], bytes]:
+    async def _ask(self, request: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], bytes | LargeBody]:
         with self._counts.counted() as run:
             worker = await self._take(caller)
             run.begin()
@@ -190,7 +198,7 @@ class WorkerPool:
 
     async def _ask_worker(
         self, worker: "Worker", request: dict[str, Any], caller: Caller
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[dict[str, Any], bytes | LargeBody]:
         loop = asyncio.get_running_loop()
         run = _Run(worker, caller, self._is_quick(caller), loop.time())
         self._runs.add(run)
@@ -444,7 +452,7 @@ class Worker:
 
     async def start(self) -> None:
         """Wait until the process is ready. Raises StoreError when it is not in time."""
-        self._reader, self._writer = await asyncio.open_unix_connection(sock=self._socket)
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=self._socket, limit=IN_MEMORY)
         try:
             async with asyncio.timeout(_START):
                 await self._receive()
@@ -454,7 +462,7 @@ class Worker:
             ) from error
         self.idle = True
 
-    async def ask(self, request: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+    async def ask(self, request: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes | LargeBody]:
         """Send a request and wait for its answer, however long that takes. Raises WorkerLost."""
         assert self._writer is not None, "start() comes first"
         self.idle = False
@@ -471,12 +479,21 @@ class Worker:
         self.idle = True
         return header, answer
 
-    async def _receive(self) -> tuple[dict[str, Any], bytes]:
-        text, body = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-        if body > self._answer_bytes:
+    async def _receive(self) -> tuple[dict[str, Any], bytes | LargeBody]:
+        text, size = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+        if size > self._answer_bytes:
             raise OSError("a worker sent more than it may")
         header = json.loads(await self._reader.readexactly(text))
-        return header, await self._reader.readexactly(body)
+        if size <= IN_MEMORY:
+            return header, await self._reader.readexactly(size)
+        return header, await self._receive_large(size)
+
+    async def _receive_large(self, size: int) -> LargeBody:
+        body = LargeBody()
+        while body.size < size:
+            block = await self._reader.readexactly(min(IN_MEMORY, size - body.size))
+            await asyncio.to_thread(body.add, block)
+        return body
 
     @property
     def alive(self) -> bool:
