@@ -32,10 +32,10 @@ _REFUSED = re.compile("SERVICE|LOAD", re.IGNORECASE)
 _BRANCH = re.compile("UNION|OPTIONAL|MINUS|LATERAL", re.IGNORECASE)
 _BRANCH_MARKS = frozenset({"||", "&&", "!", "*", "/", "+", "-"})
 
-# Tokens that the engine reads as the grammar does, whatever stands around them.
-_PLAIN_IRI = r"""<[A-Za-z][A-Za-z0-9+.\-]*+://[^\x00-\x20<>"{}|^`\\]*+>"""
+# Tokens that the engine reads as the grammar does, whatever stands around them, without brackets inside.
+_PLAIN_IRI = r"""<[A-Za-z][A-Za-z0-9+.\-]*+://[^\x00-\x20<>"{}|^`\\()\[\]]*+>"""
 _SIMPLE_TOKENS = r"""
-    [ \t\r\n]++ | \#[^\r\n\\]*+(?=[\r\n]|\Z)
+    [ \t\r\n]++ | \#[^\r\n\\()\[\]{}]*+(?=[\r\n]|\Z)
   | [?$][A-Za-z_][A-Za-z0-9_]*+ | [A-Za-z][A-Za-z0-9_]*+(?::[A-Za-z_][A-Za-z0-9_]*+|(?![A-Za-z0-9_.:\-]))
   | [0-9]++(?![A-Za-z0-9_.:]) | "[^"\\\r\n()\[\]{}]++" | [{}().;,*]
 """

@@ -1,13 +1,13 @@
-"""Answers too large to be kept in memory while a client takes them: they wait in a file without a name.
+"""Answers too large for each client to have one in memory: most of them wait in a file without a name.
 
 A worker hands its answer over as fast as it can be written down, and is free for the next query; the client gets it in
 pieces, as slowly as it likes. The answer is complete before its first byte goes out, so whatever can go wrong with a
 query has its own status, and the length that is sent first tells the client whether it has got everything.
 """
 
-import asyncio
 import os
 import tempfile
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import IO
@@ -17,52 +17,68 @@ from app.store.base import Answer
 __all__ = ["IN_MEMORY", "LargeAnswer", "LargeBody"]
 
 IN_MEMORY = 1024 * 1024
-"""Bytes up to which an answer is kept in memory."""
+"""Bytes up to which an answer comes whole; larger ones come in pieces of this size."""
 
-_PIECE = 256 * 1024
+_ROOM = 64 * 1024 * 1024
+"""Bytes of large answers kept in memory, all together; what there is more of them goes to disk."""
 
 
 class LargeBody:
-    """Bytes in a file that is gone once it is closed; in memory where no file can be written."""
+    """Bytes that came in pieces: in memory while there is room, else in a file that is gone once it is closed.
+
+    Where no file can be written they stay in memory all the same. Each piece can be taken once.
+    """
+
+    held = 0
+    """Bytes that all of them together keep in memory."""
 
     def __init__(self) -> None:
         self.size = 0
-        self._memory: bytearray | None = None
+        self._pieces: deque[bytes | int] = deque()
         self._file: IO[bytes] | None = None
+        self._written = self._read = 0
+
+    def add(self, piece: bytes) -> None:
+        """Append a piece."""
+        self.size += len(piece)
+        if LargeBody.held + len(piece) > _ROOM and self._write(piece):
+            self._pieces.append(len(piece))
+        else:
+            LargeBody.held += len(piece)
+            self._pieces.append(piece)
+
+    def _write(self, piece: bytes) -> bool:
+        """Say whether the piece is in the file now."""
         try:
-            self._file = tempfile.TemporaryFile(prefix="trialweave-", buffering=0)  # noqa: SIM115 it is this object's
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="trialweave-", buffering=0)  # noqa: SIM115 closed by close
+            done = 0
+            while done < len(piece):
+                done += os.pwrite(self._file.fileno(), piece[done:] if done else piece, self._written + done)
         except OSError:
-            self._memory = bytearray()
+            return False
+        self._written += len(piece)
+        return True
 
-    def add(self, block: bytes) -> None:
-        """Append bytes."""
-        if self._file is not None:
-            try:
-                rest = memoryview(block)
-                while rest:
-                    rest = rest[os.pwrite(self._file.fileno(), rest, self.size + len(block) - len(rest)) :]
-            except OSError:  # The disk is full: what is there already has to move.
-                self._memory = bytearray(self.read(0, self.size))
-                self._close_file()
-        if self._memory is not None:
-            self._memory += block
-        self.size += len(block)
-
-    def read(self, start: int, size: int) -> bytes:
-        """The bytes from there on. Raises OSError where they cannot be read any more."""
-        if self._file is None:
-            return bytes((self._memory or b"")[start : start + size])
-        found = os.pread(self._file.fileno(), size, start)
-        if len(found) < min(size, self.size - start):
+    def take(self) -> bytes:
+        """The next piece, empty behind the last one. Raises OSError where it cannot be read any more."""
+        if not self._pieces:
+            return b""
+        piece = self._pieces.popleft()
+        if isinstance(piece, bytes):
+            LargeBody.held -= len(piece)
+            return piece
+        assert self._file is not None, "it was written"
+        found = os.pread(self._file.fileno(), piece, self._read)
+        if len(found) < piece:
             raise OSError("an answer kept on disk has become shorter")
+        self._read += piece
         return found
 
     def close(self) -> None:
         """Let go of the bytes; closing again does nothing."""
-        self._memory = None
-        self._close_file()
-
-    def _close_file(self) -> None:
+        LargeBody.held -= sum(len(piece) for piece in self._pieces if isinstance(piece, bytes))
+        self._pieces.clear()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -81,14 +97,13 @@ class LargeAnswer:
 
     async def whole(self) -> Answer:
         """The answer in memory."""
-        body = await asyncio.to_thread(self.body.read, 0, self.body.size)
-        self.body.close()
+        body = b"".join([piece async for piece in self.pieces()])
         return Answer(body, self.media_type, self.generation)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The answer bit by bit. Raises OSError where it cannot be read any more."""
         try:
-            for start in range(0, self.body.size, _PIECE):
-                yield await asyncio.to_thread(self.body.read, start, _PIECE)
+            while piece := self.body.take():
+                yield piece
         finally:
             self.body.close()

@@ -13,10 +13,12 @@ served by what he asked for lately (see `app.query.line`), and one worker is alw
 import asyncio
 import json
 import logging
+import math
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -55,8 +57,8 @@ _WATCH = 0.5
 _MOMENT = 1.0
 """Seconds that somebody who wants to know how many quads there are waits for the count."""
 
-_SLOW = 0.5
-"""Seconds after which a query counts as slow and is set aside."""
+_SLOW, _SLOW_AT_MOST = 0.5, 1.0
+"""Seconds of processor time, or else of time, after which a query counts as slow and is set aside."""
 
 _QUICK = 0.1
 """Seconds that the queries of a client take on average, at most, for it to get the last free worker."""
@@ -200,8 +202,9 @@ class WorkerPool:
         self, worker: "Worker", request: dict[str, Any], caller: Caller
     ) -> tuple[dict[str, Any], bytes | LargeBody]:
         loop = asyncio.get_running_loop()
-        run = _Run(worker, caller, self._is_quick(caller), loop.time())
+        run = _Run(worker, caller, self._is_quick(caller), loop.time(), worker.processor_time())
         self._runs.add(run)
+        self._let_others_by()
         self._schedule(run, _SLOW, self._turned_slow)
         try:
             header, body = await worker.ask({"generation": self.generation, **request})
@@ -316,9 +319,13 @@ class WorkerPool:
         run.timer = asyncio.get_running_loop().call_at(run.started + seconds, then, run)
 
     def _turned_slow(self, run: "_Run") -> None:
+        now = asyncio.get_running_loop().time()
+        # On a busy machine, a query that has hardly had its turn at the processor yet is not a slow one.
+        if now - run.started < _SLOW_AT_MOST and run.worker.processor_time() - run.processor < _SLOW / 2:
+            self._schedule(run, _SLOW_AT_MOST, self._turned_slow)
+            return
         self._schedule(run, _LONG, self._turned_long)
         run.slow = True
-        now = asyncio.get_running_loop().time()
         self._ledger.charge(run.caller, now - run.charged)
         run.charged = now
         self._set_aside()
@@ -327,8 +334,7 @@ class WorkerPool:
     def _turned_long(self, run: "_Run") -> None:
         self._schedule(run, self._settings.query_timeout, self._stop_late)
         run.long = True
-        if run.aside:
-            run.worker.be_nice(_VERY_NICE)
+        self._let_others_by()
 
     def _stop_late(self, run: "_Run") -> None:
         run.late = True
@@ -340,8 +346,17 @@ class WorkerPool:
         seated = sorted((run for run in self._runs if run.slow and not run.aside), key=lambda run: run.started)
         for run in seated[: max(0, room)]:
             run.aside = True
-            run.worker.be_nice(_VERY_NICE if run.long else _NICE)
             self._spawn(self._start_another())
+        self._let_others_by()
+
+    def _let_others_by(self) -> None:
+        """Have queries that are set aside leave the processor to others, if there are any; it is for good."""
+        if len(self._runs) < 2:
+            return
+        for run in self._runs:
+            if run.aside and run.nice != (nice := _VERY_NICE if run.long else _NICE):
+                run.nice = nice
+                run.worker.be_nice(nice)
 
     def _give_back(self, run: "_Run") -> None:
         if run.aside:
@@ -421,11 +436,13 @@ class _Run:
     caller: Caller
     quick: bool
     started: float
+    processor: float
     charged: float = field(init=False)
     timer: asyncio.TimerHandle = field(init=False)
     slow: bool = False
     long: bool = False
     aside: bool = False
+    nice: int = 0
     stopped: bool = False
     late: bool = False
 
@@ -492,13 +509,21 @@ class Worker:
         body = LargeBody()
         while body.size < size:
             block = await self._reader.readexactly(min(IN_MEMORY, size - body.size))
-            await asyncio.to_thread(body.add, block)
+            body.add(block)  # To memory or the page cache: handing it to a thread would take longer.
         return body
 
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._process.poll() is None
+
+    def processor_time(self) -> float:
+        """Seconds of processor time that the process has taken so far; without end where that cannot be told."""
+        try:
+            # The clock of a process, as clock_getcpuclockid(3) makes it on Linux.
+            return time.clock_gettime(~self._process.pid << 3 | 2)
+        except OSError:
+            return math.inf
 
     def kill(self) -> None:
         """Stop the process now; calling it again does nothing."""
