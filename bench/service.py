@@ -205,7 +205,7 @@ def _processor(server: _Server) -> float:
 
 def _wrk(url: str, *options: str, seconds: int = _ROUND_SECONDS) -> str:
     accept = ("-H", "Accept: application/sparql-results+json, text/turtle;q=0.5")
-    command = ["wrk", "-t1", f"-c{_CLIENTS}", f"-d{seconds}s", *accept, *options, url]
+    command = ["wrk", "-t1", f"-c{_CLIENTS}", f"-d{seconds}s", "--timeout", "30s", *accept, *options, url]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
