@@ -9,9 +9,10 @@ import asyncio
 import json
 import logging
 import os
-import queue
 import sys
 import threading
+import time
+from collections import deque
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +26,13 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 _QUEUED = 10_000
 _LAST_WORDS = 1.0
+_PAUSE = 0.02
+"""Seconds from one look at what is to be written to the next: whoever answers is not interrupted for each event."""
+
+_BLOCK = 100
+"""Events that are written at once."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 def configure(settings: Settings) -> None:
@@ -68,35 +76,41 @@ class _Patient(logging.Handler):
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
-        self._lines: queue.Queue[bytes] = queue.Queue(_QUEUED)
+        self._lines: deque[bytes] = deque()
+        self._waiting, self._idle = threading.Event(), True
         self._dropped = 0
         threading.Thread(target=self._write, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
         record.request_id = REQUEST_ID.get()
         record.dropped = self._dropped
-        try:
-            self._lines.put_nowait(f"{self.format(record)}\n".encode("utf-8", "backslashreplace"))
-            self._dropped = 0
-        except queue.Full:
+        if len(self._lines) >= _QUEUED:
             self._dropped += 1
+            return
+        self._lines.append(f"{self.format(record)}\n".encode("utf-8", "backslashreplace"))
+        self._dropped = 0
+        if not self._waiting.is_set():
+            self._waiting.set()
 
     def flush(self) -> None:
-        waiting = threading.Event()
-        for _ in range(int(_LAST_WORDS / 0.01)):
-            if not self._lines.unfinished_tasks or waiting.wait(0.01):
-                return
+        last = time.monotonic() + _LAST_WORDS
+        while (self._lines or not self._idle) and time.monotonic() < last:
+            time.sleep(0.01)
 
     def _write(self) -> None:
-        while True:
-            line = self._lines.get()
+        while self._waiting.wait():
+            self._idle = False
+            self._waiting.clear()
             try:
-                while line:
-                    line = line[os.write(self._descriptor, line) :]
+                while self._lines:
+                    block = b"".join(self._lines.popleft() for _ in range(min(len(self._lines), _BLOCK)))
+                    while block:
+                        block = block[os.write(self._descriptor, block) :]
             except OSError:  # Nobody reads any more.
                 return
             finally:
-                self._lines.task_done()
+                self._idle = True
+            time.sleep(_PAUSE)
 
 
 class _Json(logging.Formatter):
@@ -114,7 +128,7 @@ class _Json(logging.Formatter):
         event |= getattr(record, "fields", {})
         if record.exc_info:
             event["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(event, ensure_ascii=False, default=str)
+        return _encode(event)
 
 
 class _Text(logging.Formatter):

@@ -31,6 +31,7 @@ from app.routes import (
 )
 from app.routes.envelope import Envelope
 from app.routes.observation import Observation
+from app.routes.plain import PlainQueries
 from app.routes.problems import handle_problems
 from app.routes.validators import Validators
 from app.settings import Settings
@@ -61,7 +62,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        middleware=[Middleware(Validators), _CORS, Middleware(Envelope), Middleware(Observation)],
+        middleware=[
+            Middleware(Validators),
+            Middleware(PlainQueries),
+            _CORS,
+            Middleware(Envelope),
+            Middleware(Observation),
+        ],
     )
     application.state.settings = chosen
     application.state.metrics = Metrics()

@@ -117,6 +117,9 @@ class Metrics:
         self._durations = Histogram(
             "trialweave_http_request_seconds", "Requests.", ["route"], registry=self.registry, buckets=_SECONDS
         )
+        self.broken = Counter(
+            "trialweave_http_broken", "Answers that broke off after their head was sent.", registry=self.registry
+        )
         self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:

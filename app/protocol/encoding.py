@@ -2,13 +2,15 @@
 
 import gzip
 import re
+import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 import brotli
 import zstandard
 
-__all__ = ["CODINGS", "SMALLEST", "choose_coding", "is_compressible"]
+__all__ = ["CODINGS", "PIECEWISE", "SMALLEST", "Coder", "choose_coding", "is_compressible"]
 
 SMALLEST = 1024
 """Bytes below which an answer is sent as it is: it fits into one packet anyway."""
@@ -19,6 +21,33 @@ CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": lambda body: gzip.compress(body, 4, mtime=0),
 }
 """What there is, best first: from fast to slow at about the same size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coder:
+    """A coding of something that comes in pieces: `add` returns what there is to send so far, `end` the rest."""
+
+    add: Callable[[bytes], bytes]
+    end: Callable[[], bytes]
+
+
+def _zstd() -> Coder:
+    coder = zstandard.ZstdCompressor(level=3).compressobj()
+    return Coder(coder.compress, coder.flush)
+
+
+def _brotli() -> Coder:
+    coder = brotli.Compressor(quality=4)
+    return Coder(coder.process, coder.finish)
+
+
+def _gzip() -> Coder:
+    coder = zlib.compressobj(4, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return Coder(coder.compress, coder.flush)
+
+
+PIECEWISE: Mapping[str, Callable[[], Coder]] = {"zstd": _zstd, "br": _brotli, "gzip": _gzip}
+"""The same codings for what comes in pieces."""
 
 _MEMBER = re.compile(
     r"\s*([!#$%&'*+.^_`|~\w-]+)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.ASCII | re.IGNORECASE

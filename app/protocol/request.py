@@ -164,6 +164,8 @@ def decode_parameters(encoded: bytes, place: str) -> _Parameters:
 
 
 def _decode(encoded: bytes, place: str) -> str:
+    if encoded.isalpha():
+        return encoded.decode()
     if bad := _BAD_ESCAPE.search(encoded):
         found = encoded[bad.start() : bad.start() + 3].decode("ascii", "backslashreplace")
         raise BadRequest(f"A parameter in {place} has the invalid percent escape {found}; write a percent sign as %25.")

@@ -36,6 +36,10 @@ class AnswerCache:
         self.hits = self.misses = self.bytes = 0
         self._kept: OrderedDict[Hashable, KeptAnswer] = OrderedDict()
 
+    def fits(self, size: int) -> bool:
+        """Whether an answer of so many bytes is not too large to be worth the room."""
+        return (size + _OVERHEAD) * _SHARE <= self._room
+
     def get(self, key: Hashable) -> KeptAnswer | None:
         """The answer kept under this key."""
         answer = self._kept.get(key)
@@ -48,9 +52,9 @@ class AnswerCache:
 
     def put(self, key: Hashable, answer: KeptAnswer) -> None:
         """Keep an answer, unless it is too large to be worth the room."""
-        size = len(answer.body) + _OVERHEAD
-        if size * _SHARE > self._room:
+        if not self.fits(len(answer.body)):
             return
+        size = len(answer.body) + _OVERHEAD
         self._drop(key)
         while self.bytes + size > self._room:
             self._drop(next(iter(self._kept)))

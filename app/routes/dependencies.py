@@ -1,12 +1,14 @@
 """What routes get from the application: settings, counters, and the processes that answer, write and validate."""
 
 import asyncio
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 
 from app.federation.federation import Federation
 from app.metrics import Metrics
@@ -15,6 +17,7 @@ from app.query.inspector import Inspector
 from app.routes.clients import caller_of
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
+from app.store.large import LargeAnswer
 from app.store.writes import WriteQueue
 
 __all__ = [
@@ -46,12 +49,14 @@ class WorkerSource(Protocol):
     def alive(self) -> int:
         """How many worker processes run now."""
 
-    @property
-    def published(self) -> float | None:
-        """When it was published, in seconds since 1970."""
+    def published(self, generation: int) -> float | None:
+        """When that generation was published, in seconds since 1970; None if unknown, or if it is not the latest."""
 
     async def run(self, query: Query, caller: Caller) -> Answer:
         """Answer the query. Raises the errors of `app.errors`."""
+
+    async def answer(self, query: Query, caller: Caller) -> Answer | LargeAnswer:
+        """Answer the query likewise; a large answer need not be in memory."""
 
     async def info(self) -> StoreInfo:
         """Say what is published."""
@@ -66,8 +71,12 @@ class Validators(Protocol):
 
 @dataclass(slots=True)
 class Trace:
-    """What an answer was made of, noted on the way."""
+    """One request and its answer, as noted on the way: what the answer was made of, or what kept it from being made."""
 
+    request_id: str = field(default_factory=lambda: os.urandom(16).hex())
+    began: float = field(default_factory=time.monotonic)
+    failed: BaseException | None = None
+    found: Response | None = None
     generations: set[int] = field(default_factory=set)
     queries: int = 0
     volatile: bool = False
@@ -101,9 +110,14 @@ class QueryPool:
         return self._source.alive
 
     async def run(self, query: Query, repeatable: bool = True) -> Answer:
+        """Answer the query, in memory; errors as those of `answer`."""
+        answer = await self.answer(query, repeatable)
+        return answer if isinstance(answer, Answer) else answer.whole()
+
+    async def answer(self, query: Query, repeatable: bool = True) -> Answer | LargeAnswer:
         """Answer the query; errors as those of the pool. Say so where the same query may have another answer."""
         with nullcontext() if self._watched else self._while_connected():
-            answer = await self._source.run(query, caller_of(self._request))
+            answer = await self._source.answer(query, caller_of(self._request))
         self._trace.generations.add(answer.generation)
         self._trace.queries += 1
         self._trace.volatile |= not repeatable

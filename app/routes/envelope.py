@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import uuid
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
@@ -10,9 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Busy, TrialweaveError
 from app.logs import REQUEST_ID
+from app.routes.dependencies import Trace
 from app.routes.problems import problem
 
-__all__ = ["Envelope"]
+__all__ = ["RAW_HEADERS", "Envelope"]
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +23,10 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+"""The headers that every answer has, as they are sent."""
 
 
 class Envelope:
@@ -36,7 +40,8 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id, started = uuid.uuid4().hex, False
+        trace: Trace = scope["trialweave.trace"]
+        request_id, started = trace.request_id, False
         REQUEST_ID.set(request_id)
         head = scope["method"] == "HEAD"
         # HEAD is GET without the content (RFC 9110, section 9.3.2), so no route needs to know of it.

@@ -8,8 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import fields
 from app.metrics import Metrics
+from app.routes.dependencies import Trace
 
-__all__ = ["Observation"]
+__all__ = ["Observation", "note"]
 
 _log = logging.getLogger(__name__)
 
@@ -28,23 +29,29 @@ class Observation:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status, size = time.monotonic(), 500, 0
+        trace: Trace = scope["trialweave.trace"]
+        status, size, started = 500, 0, False
 
         async def send_observed(message: Message) -> None:
-            nonlocal status, size
+            nonlocal status, size, started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started = message["status"], True
             else:
                 size += len(message.get("body", b""))
             await send(message)
 
         try:
             await self._app(scope, receive, send_observed)
+        except Exception:
+            if started:
+                cast(Metrics, scope["app"].state.metrics).broken.inc()
+            raise
         finally:
-            _note(scope, status, size, time.monotonic() - began)
+            note(scope, status, size, time.monotonic() - trace.began)
 
 
-def _note(scope: Scope, status: int, size: int, seconds: float) -> None:
+def note(scope: Scope, status: int, size: int, seconds: float) -> None:
+    """Note a request that took so many seconds, with the status and the bytes of its answer."""
     metrics = cast(Metrics, scope["app"].state.metrics)
     method, route = scope["method"], _route(scope)
     metrics.request(method if method in _METHODS else "other", route, status, seconds)
@@ -52,7 +59,9 @@ def _note(scope: Scope, status: int, size: int, seconds: float) -> None:
     details = fields(
         method=method, path=scope["path"], route=route, status=status, bytes=size, ms=round(1000 * seconds, 1)
     )
-    _log.info("request", extra=details)
+    if _log.isEnabledFor(logging.INFO):
+        # Made here, as looking for the line that it is written at would take longer than all the rest.
+        _log.handle(_log.makeRecord(_log.name, logging.INFO, "", 0, "request", (), None, extra=details))
 
 
 def _route(scope: Scope) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
 from app.description.service import describe_service
 from app.errors import AnswerTooLarge, NotAcceptable, QueryTooLarge, TrialweaveError
@@ -14,20 +14,21 @@ from app.federation.federation import Explanation, Federation
 from app.logs import fields
 from app.pages.facts import rows
 from app.pages.rendering import render
-from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chosen, negotiate
+from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chosen, Format, negotiate
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
 from app.query.guard import QueryForm
 from app.query.inspector import Inspector
 from app.routes.bodies import read_body
-from app.routes.dependencies import QueryPool
+from app.routes.dependencies import QueryPool, Trace
 from app.routes.documented import WRITE_RESPONSES, answers, body, parameter, problems
 from app.routes.problems import problem
 from app.routes.updates import body_limit, run_update
 from app.settings import Settings
 from app.store.base import Answer, Query
+from app.store.large import LargeAnswer
 from loaders.link.identifiers import BASE
 
-__all__ = ["endpoint", "router"]
+__all__ = ["answered", "endpoint", "examined", "formats", "query_of", "router"]
 
 router = APIRouter(tags=["SPARQL"])
 
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _JSON = SOLUTION_FORMATS[0]
 _EXPLAINED = {"Vary": "Accept, Trialweave-Explain"}
+_GRAPH_FORMS = (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
 
 _PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_ROWS = 1000
@@ -70,6 +72,11 @@ _ANSWERS = answers((*SOLUTION_FORMATS, *GRAPH_FORMATS, HTML), "The answer, or a 
 )
 async def endpoint(request: Request) -> Response:
     """Answer a SPARQL 1.1 query, or run an update where writing is on; without either, describe the service."""
+    trace: Trace = request.scope["trialweave.trace"]
+    if trace.failed:
+        raise trace.failed  # Tried already, by `app.routes.plain`.
+    if trace.found:
+        return trace.found
     settings: Settings = request.app.state.settings
     sent = await _read_body(request, settings)
     headers = {**request.headers, "content-type": ", ".join(request.headers.getlist("content-type"))}
@@ -116,16 +123,32 @@ def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Re
 async def _answer(
     operation: QueryOperation, accept: Sequence[str], pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
-    form, repeatable = await _examined(operation, pool.inspector, settings)
-    is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
-    chosen = negotiate(accept, (*(GRAPH_FORMATS if is_graph else SOLUTION_FORMATS), HTML))
-    answer = await _ask(_query(operation, chosen), repeatable, pool, federation)
+    form, repeatable = await examined(operation, pool.inspector, settings)
+    chosen = negotiate(accept, formats(form))
+    query = query_of(operation, chosen)
+    if chosen.format is not HTML and not federation.concerns(query.text):
+        return await answered(query, chosen, repeatable, pool)
+    answer = await _ask(query, repeatable, pool, federation)
     if chosen.format is HTML:
         return _result_page(operation.text, form, answer.body)
     return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
 
 
-async def _examined(operation: QueryOperation, inspector: Inspector, settings: Settings) -> tuple[QueryForm, bool]:
+async def answered(query: Query, chosen: Chosen, repeatable: bool, pool: QueryPool) -> Response:
+    """The workers' answer to a query, as data. Raises the errors of the pool."""
+    answer = await pool.answer(query, repeatable=repeatable)
+    if isinstance(answer, LargeAnswer):
+        headers = {"Vary": "Accept", "Content-Length": str(answer.body.size)}
+        return StreamingResponse(answer.pieces(), media_type=chosen.content_type, headers=headers)
+    return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
+
+
+def formats(form: QueryForm) -> tuple[Format, ...]:
+    """What there is to choose from for a form of query."""
+    return (*(GRAPH_FORMATS if form in _GRAPH_FORMS else SOLUTION_FORMATS), HTML)
+
+
+async def examined(operation: QueryOperation, inspector: Inspector, settings: Settings) -> tuple[QueryForm, bool]:
     """What form of query it is, and whether its answer may be given again. Raises what `Inspector.examine` does."""
     level = logging.INFO if settings.log_queries else logging.DEBUG
     _log.log(level, "query", extra=fields(text=operation.text))
@@ -153,12 +176,12 @@ async def _explain(
     request: Request, operation: QueryOperation, pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
     """How the query was answered, with the answer; or how far it got, with the error and its status."""
-    form, _ = await _examined(operation, pool.inspector, settings)
+    form, _ = await examined(operation, pool.inspector, settings)
     explanation = Explanation([], [], operation.text)
     is_page = _prefers_page(request)
     try:
         # Not to be kept: how an answer came about is another thing each time.
-        answer = await _ask(_query(operation, Chosen(HTML, "")), False, pool, federation, explanation)
+        answer = await _ask(query_of(operation, Chosen(HTML, "")), False, pool, federation, explanation)
         if is_page:
             return _result_page(operation.text, form, answer.body, explanation)
     except TrialweaveError as error:
@@ -168,7 +191,7 @@ async def _explain(
             return _query_page(operation.text, explanation, status)
         return JSONResponse(explanation.shown() | {"answer": None}, status, _EXPLAINED)
     text = answer.body.decode()
-    is_graph = form in (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
+    is_graph = form in _GRAPH_FORMS
     return JSONResponse(explanation.shown() | {"answer": text if is_graph else json.loads(text)}, headers=_EXPLAINED)
 
 
@@ -180,7 +203,8 @@ def _prefers_page(request: Request) -> bool:
         return False
 
 
-def _query(operation: QueryOperation, chosen: Chosen) -> Query:
+def query_of(operation: QueryOperation, chosen: Chosen) -> Query:
+    """The query of a request, to be answered in the chosen format."""
     # A page shows solutions from JSON and graphs as Turtle; those are the two defaults of Query.
     query = Query(
         operation.text,

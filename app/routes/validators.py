@@ -13,7 +13,7 @@ import asyncio
 import os
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
@@ -22,8 +22,8 @@ from hashlib import blake2b
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.protocol.encoding import CODINGS, SMALLEST, choose_coding, is_compressible
-from app.query.cache import KeptAnswer
+from app.protocol.encoding import CODINGS, PIECEWISE, SMALLEST, Coder, choose_coding, is_compressible
+from app.query.cache import AnswerCache, KeptAnswer
 from app.routes.dependencies import Trace, WorkerSource
 
 __all__ = ["Ready", "Validators", "ready_answer"]
@@ -112,11 +112,13 @@ class Validators:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked = _Asked.of(scope)
+        # The connection may have looked before, in vain.
+        looked = "trialweave.asked" in scope
+        asked = scope["trialweave.asked"] if looked else _Asked.of(scope)
         if _may_be_kept(scope):
             posted, receive = await _read_ahead(receive)
-            asked = _Asked.of(scope, posted)
-        if ready := _ready(asked, scope, scope["app"].state):
+            asked, looked = _Asked.of(scope, posted), False
+        if not looked and (ready := _ready(asked, scope, scope["app"].state)):
             status, headers, body = ready
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
@@ -157,14 +159,16 @@ def ready_answer(scope: Scope, state: State) -> Ready | None:
     `state` is the application's. The connection asks here first, as an answer that is ready takes less time than
     starting the application on the request.
     """
-    return _ready(_Asked.of(scope), scope, state)
+    scope["trialweave.asked"] = asked = _Asked.of(scope)
+    return _ready(asked, scope, state)
 
 
 def _ready(asked: _Asked | None, scope: Scope, state: State) -> Ready | None:
     pool: WorkerSource | None = getattr(state, "pool", None)
     if not asked or not pool:
         return None
-    generation, modified = pool.generation, _modified(pool)
+    generation = pool.generation
+    modified = _modified(pool, generation)
     if asked.has and asked.holds(tag := asked.tag(generation), modified):
         return 304, _unchanged(scope, tag, modified), b""
     kept: KeptAnswer | None = state.cache.get((generation, asked.coding, asked.key))
@@ -176,67 +180,98 @@ def _ready(asked: _Asked | None, scope: Scope, state: State) -> Ready | None:
 
 
 class _Finish:
-    """The `send` of an answer on its way out. One that comes in a single piece is compressed, tagged and kept."""
+    """The `send` of an answer on its way out: it is compressed, tagged and kept.
+
+    One with an ETag, as files have, goes out as it comes.
+    """
 
     def __init__(self, scope: Scope, send: Send, asked: _Asked | None) -> None:
         self._scope, self._send, self._asked = scope, send, asked
         self._trace: Trace = scope["trialweave.trace"]
         self._start: Message | None = None
+        self._coder: Coder | None = None
+        self._unchanged = False
+        self._copy: _Copy | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._start = message
             return
         if self._start is None:
-            await self._send(message)
+            await self._piece(message)
             return
         start, self._start = self._start, None
-        if message.get("more_body") or _value(start["headers"], b"etag"):
-            # In pieces, as files are sent, and they come with validators of their own.
+        if _value(start["headers"], b"etag"):
             await self._send(start)
             await self._send(message)
-            return
-        await self._whole(start, message.get("body", b""))
+        elif message.get("more_body"):
+            await self._begin(start)
+            await self._piece(message)
+        else:
+            await self._whole(start, message.get("body", b""))
 
     async def _whole(self, start: Message, body: bytes) -> None:
         headers: _Headers = start["headers"]
         if start["status"] == 200:
             body = await self._encode(headers, body)
-        generation = self._trace.generation if start["status"] == 200 else None
-        if generation is not None and self._asked:
-            modified = self._mark(headers, self._asked, generation, body)
-            tag = self._asked.tag(generation)
-            if self._asked.holds(tag, modified):
-                unchanged = _unchanged(self._scope, tag, modified)
-                await self._send({"type": "http.response.start", "status": 304, "headers": unchanged})
-                await self._send({"type": "http.response.body", "body": b""})
-                return
-        elif self._trace.generations or start["status"] >= 400:
-            headers.append((b"cache-control", b"no-store"))
+        if await self._mark(start):
+            return
+        if self._copy:
+            self._copy.add(body)
+            self._copy.keep()
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body})
 
-    def _mark(self, headers: _Headers, asked: _Asked, generation: int, body: bytes) -> bytes | None:
-        """Give a lasting answer its validators, and keep it. Returns Last-Modified, which is not kept."""
-        state = self._scope["app"].state
+    async def _begin(self, start: Message) -> None:
+        """See to the head of an answer that comes in pieces."""
+        headers: _Headers = start["headers"]
+        coding = self._coding(headers) if start["status"] == 200 else None
+        # Chunks, which take the place of a length, are not for clients of HTTP/1.0.
+        if coding and self._scope["http_version"] != "1.0" and self._scope["method"] != "HEAD":
+            self._coder = PIECEWISE[coding]()
+            headers[:] = [header for header in headers if header[0] != b"content-length"]
+            headers.append((b"content-encoding", coding.encode()))
+        if not await self._mark(start):
+            await self._send(start)
+
+    async def _piece(self, message: Message) -> None:
+        if self._unchanged:
+            return
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if self._coder:
+            body = await asyncio.to_thread(self._coder.add, body)
+            body += b"" if more else self._coder.end()
+        if self._copy:
+            self._copy.add(body)
+            if not more:
+                self._copy.keep()
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def _mark(self, start: Message) -> bool:
+        """Give an answer its validators. If the client turns out to have it already, say so and return true."""
+        headers: _Headers = start["headers"]
+        generation = self._trace.generation if start["status"] == 200 else None
+        if generation is None or not self._asked:
+            if self._trace.generations or start["status"] >= 400:
+                headers.append((b"cache-control", b"no-store"))
+            return False
+        state, tag = self._scope["app"].state, self._asked.tag(generation)
+        modified = _modified(state.pool, generation)
         # Nobody but this service can know that a POST changes nothing, so nobody else is to keep its answer.
-        keep = b"no-store" if self._scope["method"] == "POST" else _KEEP
-        headers += [(b"etag", asked.tag(generation)), (b"cache-control", keep)]
+        headers += [(b"etag", tag), (b"cache-control", b"no-store" if self._scope["method"] == "POST" else _KEEP)]
         if self._scope["method"] != "HEAD":
-            lean = tuple(header for header in headers if header[0] != b"x-request-id")
-            state.cache.put((generation, asked.coding, asked.key), KeptAnswer(lean, body))
-        pool: WorkerSource = state.pool
-        modified = _modified(pool) if pool.generation == generation else None
+            self._copy = _Copy(state.cache, (generation, self._asked.coding, self._asked.key), tuple(headers))
         if modified:
             headers.append((b"last-modified", modified))
-        return modified
+        self._unchanged = self._asked.holds(tag, modified)
+        if self._unchanged:
+            unchanged = _unchanged(self._scope, tag, modified)
+            await self._send({"type": "http.response.start", "status": 304, "headers": unchanged})
+            await self._send({"type": "http.response.body", "body": b""})
+        return self._unchanged
 
     async def _encode(self, headers: _Headers, body: bytes) -> bytes:
-        content_type = _value(headers, b"content-type") or b""
-        if _value(headers, b"content-encoding") or not is_compressible(content_type.decode("latin-1")):
-            return body
-        _vary(headers)
-        coding = self._asked.coding if self._asked else _coding(self._scope)
+        coding = self._coding(headers)
         size = int(_value(headers, b"content-length") or len(body))
         if coding is None or size < SMALLEST:
             return body
@@ -247,6 +282,39 @@ class _Finish:
         body = compress(body) if len(body) <= _IN_PASSING else await asyncio.to_thread(compress, body)
         headers += [(b"content-length", b"%d" % len(body)), (b"content-encoding", coding.encode())]
         return body
+
+    def _coding(self, headers: _Headers) -> str | None:
+        """The coding for an answer with these headers, which then say what it depends on."""
+        content_type = _value(headers, b"content-type") or b""
+        if _value(headers, b"content-encoding") or not is_compressible(content_type.decode("latin-1")):
+            return None
+        _vary(headers)
+        return self._asked.coding if self._asked else _coding(self._scope)
+
+
+class _Copy:
+    """A copy of an answer on its way out, made as long as it is small enough for the cache."""
+
+    def __init__(self, cache: AnswerCache, key: Hashable, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        self._cache, self._key, self._headers = cache, key, headers
+        self._pieces: list[bytes] | None = []
+        self._size = 0
+
+    def add(self, piece: bytes) -> None:
+        """Take the next piece, or give up."""
+        self._size += len(piece)
+        if self._pieces is not None and self._cache.fits(self._size):
+            self._pieces.append(piece)
+        else:
+            self._pieces = None
+
+    def keep(self) -> None:
+        """Put what is complete now into the cache."""
+        if self._pieces is None:
+            return
+        lean = [header for header in self._headers if header[0] not in (b"content-length", b"x-request-id")]
+        lean.append((b"content-length", b"%d" % self._size))
+        self._cache.put(self._key, KeptAnswer(tuple(lean), b"".join(self._pieces)))
 
 
 def _unchanged(scope: Scope, tag: bytes, modified: bytes | None) -> _Headers:
@@ -263,9 +331,9 @@ def _with_own(headers: Iterable[tuple[bytes, bytes]], modified: bytes | None) ->
     return [*headers, own, (b"last-modified", modified)] if modified else [*headers, own]
 
 
-def _modified(pool: WorkerSource) -> bytes | None:
+def _modified(pool: WorkerSource, generation: int) -> bytes | None:
     """The time of publication, once its second is over: before, another generation could still get the same one."""
-    published = pool.published
+    published = pool.published(generation)
     if published is None or time.time() < int(published) + 1:
         return None
     return _date(int(published))
@@ -288,4 +356,7 @@ def _vary(headers: _Headers) -> None:
 
 
 def _value(headers: _Headers, name: bytes) -> bytes | None:
-    return next((value for key, value in headers if key.lower() == name), None)
+    for key, value in headers:
+        if key == name:
+            return value
+    return None

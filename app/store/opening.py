@@ -11,6 +11,7 @@ from app.settings import Settings
 from app.store.base import Answer, Query, Store, StoreInfo
 from app.store.embedded import PATIENCE, EmbeddedReader, EmbeddedStore
 from app.store.generations import DataDirectory
+from app.store.large import LargeAnswer
 from app.store.nursery import Nursery
 
 __all__ = ["Pool", "Reader", "Writer", "open_pool", "open_reader", "open_writer", "require_local"]
@@ -70,8 +71,7 @@ class Pool(Protocol):
     def generation(self) -> int:
         """The published generation, 0 when there is none."""
 
-    @property
-    def published(self) -> float | None:
+    def published(self, generation: int) -> float | None:
         """When that was published, in seconds since 1970, where it is known."""
 
     @property
@@ -93,6 +93,9 @@ class Pool(Protocol):
 
     async def run(self, query: Query, caller: Caller) -> Answer:
         """Answer the query of a client."""
+
+    async def answer(self, query: Query, caller: Caller) -> Answer | LargeAnswer:
+        """Answer the query of a client; a large answer need not be in memory."""
 
     async def info(self) -> StoreInfo:
         """Say what is published."""

@@ -344,8 +344,7 @@ class RemotePool:
         """The generation that the server had at the last look, which was at most a second ago if it answers."""
         return self._generation
 
-    @property
-    def published(self) -> None:
+    def published(self, generation: int) -> None:
         """When it was published is not known of a server that others may write to as well."""
 
     @property
@@ -392,6 +391,8 @@ class RemotePool:
         if len(body) < _THREADED:
             return Answer(*self._endpoint.read(*arguments), generation)
         return Answer(*await asyncio.to_thread(self._endpoint.read, *arguments), generation)
+
+    answer = run
 
     async def info(self) -> StoreInfo:
         """What the server holds. Quads are counted once a generation."""

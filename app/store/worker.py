@@ -104,7 +104,7 @@ def _serve(connection: socket.socket, prepare: Callable[[], Answering]) -> None:
     try:
         answer = prepare()
         requests = connection.makefile("rb")
-        _send(connection, {"ready": True})
+        _send(connection, {"pid": os.getpid()})
         while frame := requests.read(HEADER.size):
             text, content = (requests.read(size) for size in HEADER.unpack(frame))
             try:

@@ -4,20 +4,21 @@ The engine has no timeout, no cancel and no memory cap, and some queries end the
 query runs in a worker process, and no longer than the deadline; a worker that dies costs one query and
 is replaced at once.
 
-No query holds up those of others either. One that is not answered in a moment keeps little claim to the processor, and
-is set aside: its process goes on beside the workers, and a new one takes its place. Only `slow_queries` of them can be
-set aside; when further ones turn out to be slow and keep others from being answered, the client that has spent the most
-loses one. Whoever waits is served by what he asked for lately: clients of quick queries first, and among equals the one
-that has spent the least; the last free worker is for clients of quick queries only.
+No query holds up those of others either. One that is not answered in a moment is set aside: its process goes on beside
+the workers, with a claim to the processor that shrinks with what it has had of it, and a new one takes its place. Only
+`slow_queries` of them can be set aside; when further ones turn out to be slow and keep others from being answered, the
+client that has spent the most loses one. Whoever waits is served by what he asked for lately (see `app.query.line`),
+and one worker is always left to clients of quick queries.
 """
 
 import asyncio
 import json
 import logging
+import math
 import socket
+import time
 from collections import Counter
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,11 @@ from app.errors import (
 )
 from app.metrics import Runs
 from app.query.budget import HOUSE, Caller, Ledger
+from app.query.line import Line, Waiting
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
 from app.store.generations import ENGINE, DataDirectory
+from app.store.large import IN_MEMORY, LargeAnswer, LargeBody
 from app.store.nursery import Nursery
 from app.store.worker import HEADER
 
@@ -58,17 +61,23 @@ _MOMENT = 1.0
 """Seconds that somebody who wants to know how many quads there are waits for the count."""
 
 _HEAVY = 0.05
-"""Seconds after which a query leaves the processor to others, and is set aside. Its process ends with it, as there is
-no way back from that; another one takes a few milliseconds."""
+"""Seconds after which a query is set aside. Its process ends with it, as there is no way back from that; another one
+takes a few milliseconds."""
 
-_SLOW = 0.5
-"""Seconds after which a query counts as slow, and may be stopped for others."""
+_SLOW, _SLOW_AT_MOST = 0.5, 1.0
+"""Seconds of processor time, or else of time, after which a query counts as slow, and may be stopped for others."""
+
+_LONG = 1.5
+"""Seconds of processor time after which others need not wait for a query at all."""
+
+_LOOK = 0.5
+"""Seconds between looks at the processor time of a slow query."""
 
 _QUICK = 0.1
 """Seconds that the queries of a client take on average, at most, for it to get the last free worker."""
 
-_NICE = 15
-"""What claim to the processor a heavy query keeps: about a thirtieth of that of another."""
+_NICE, _VERY_NICE = 5, 15
+"""The claim to the processor of a process set aside, a third of that of another, and once it is long, a thirtieth."""
 
 _BUDGET = 60.0
 """Worker seconds a minute for clients from elsewhere, where the operator has said nothing."""
@@ -93,7 +102,7 @@ class WorkerPool:
         self._idle: list[Worker] = []
         self._workers: set[Worker] = set()
         self._runs: set[_Run] = set()
-        self._waiting: list[_Waiting] = []
+        self._waiting = Line(self._ledger.spent)
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation = 0
         self._seen: tuple[int, int] | None = None
@@ -123,10 +132,9 @@ class WorkerPool:
         """How many worker processes run now."""
         return sum(worker.alive for worker in self._workers)
 
-    @property
-    def published(self) -> float | None:
-        """When the published generation became the current one, in seconds since 1970; None when there is none."""
-        return self._seen[1] / 1e9 if self._seen else None
+    def published(self, generation: int) -> float | None:
+        """When that generation became the current one, in seconds since 1970; None when it is not, at the last look."""
+        return self._seen[1] / 1e9 if self._seen and generation == self._generation else None
 
     def age(self) -> float:
         """Seconds since the generation was published."""
@@ -164,6 +172,11 @@ class WorkerPool:
             await self._nursery.close()
 
     async def run(self, query: Query, caller: Caller = HOUSE) -> Answer:
+        """Answer the query, in memory. Raises what `answer` does."""
+        answer = await self.answer(query, caller)
+        return answer if isinstance(answer, Answer) else answer.whole()
+
+    async def answer(self, query: Query, caller: Caller = HOUSE) -> Answer | LargeAnswer:
         """Answer the query on a free worker.
 
         Raises BudgetSpent, Busy, DeadlineExceeded after `query_timeout` seconds, AnswerTooLarge, WorkerLost, and what
@@ -171,6 +184,8 @@ class WorkerPool:
         """
         self._ledger.admit(caller)
         header, body = await self._ask({"query": {name: getattr(query, name) for name in _QUERY}}, caller)
+        if isinstance(body, LargeBody):
+            return LargeAnswer(body, header["type"], header["generation"])
         return Answer(body, header["type"], header["generation"])
 
     async def info(self) -> StoreInfo:
@@ -192,7 +207,7 @@ class WorkerPool:
         except TrialweaveError as error:
             _log.info("The quads were not counted: %s", error.message)
 
-    async def _ask(self, request: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], bytes]:
+    async def _ask(self, request: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], bytes | LargeBody]:
         with self._counts.counted() as run:
             worker = await self._take(caller)
             run.begin()
@@ -200,25 +215,24 @@ class WorkerPool:
 
     async def _ask_worker(
         self, worker: "Worker", request: dict[str, Any], caller: Caller
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[dict[str, Any], bytes | LargeBody]:
         loop = asyncio.get_running_loop()
-        run = _Run(worker, caller, loop.time())
+        run = _Run(worker, caller, self._is_quick(caller), loop.time(), worker.processor_time())
         self._runs.add(run)
-        timers = loop.call_later(_HEAVY, self._turned_heavy, run), loop.call_later(_SLOW, self._turned_slow, run)
+        self._let_others_by()
+        self._schedule(run, _HEAVY, self._turned_heavy)
         try:
-            async with asyncio.timeout(self._settings.query_timeout):
-                header, body = await worker.ask({"generation": self.generation, **request})
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"The query ran longer than {self._settings.query_timeout:g} seconds and was stopped; ask for less."
-            ) from None
+            header, body = await worker.ask({"generation": self.generation, **request})
         except WorkerLost:
+            if run.late:
+                raise DeadlineExceeded(
+                    f"The query ran longer than {self._settings.query_timeout:g} seconds and was stopped; ask for less."
+                ) from None
             if not run.stopped:
                 raise
             raise Busy("The query was stopped to make room for others; try again later, or ask for less.") from None
         finally:
-            for timer in timers:
-                timer.cancel()
+            run.timer.cancel()
             self._runs.discard(run)
             self._ledger.charge(caller, loop.time() - run.charged)
             self._give_back(run)
@@ -230,74 +244,73 @@ class WorkerPool:
 
     async def _take(self, caller: Caller) -> "Worker":
         """A free worker. Raises Busy when that takes too long, or too many are waiting."""
-        if not self._waiting and self._may_have_worker(caller):
+        quick = self._is_quick(caller)
+        if not self._waiting and self._may_have_worker(quick):
             return self._idle.pop()
-        waiting = _Waiting(caller, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(caller, quick, loop.create_future())
         self._make_room(caller)
-        self._waiting.append(waiting)
+        self._waiting.join(waiting)
+        timer = loop.call_later(self._settings.queue_wait, self._waited_too_long, waiting)
         self._settle()
         try:
-            async with asyncio.timeout(self._settings.queue_wait):
-                return await waiting.worker
-        except BaseException as error:
+            worker: Worker = await waiting.worker
+        except BaseException:
             if waiting.worker.done() and not waiting.worker.cancelled() and not waiting.worker.exception():
                 self._idle.append(waiting.worker.result())
-            if isinstance(error, TimeoutError):
-                raise Busy(
-                    f"No worker became free within {self._settings.queue_wait:g} seconds; try again later."
-                ) from None
+            self._waiting.leave(waiting)
+            self._settle()
             raise
         finally:
-            with suppress(ValueError):
-                self._waiting.remove(waiting)
-            self._settle()
+            timer.cancel()
+        return worker
+
+    def _waited_too_long(self, waiting: Waiting) -> None:
+        if not waiting.worker.done():
+            waited = f"{self._settings.queue_wait:g}"
+            waiting.worker.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
 
     def _make_room(self, caller: Caller) -> None:
         """See to a place in the queue: where it is full, somebody who has more queries in it than others loses one."""
         if len(self._waiting) < self._settings.queue:
             return
-        counts = Counter(waiting.caller.name for waiting in self._waiting)
+        counts = self._waiting.counts()
         name, most = counts.most_common(1)[0]
         busy = Busy(f"{len(self._waiting)} queries are waiting already; try again in a few seconds.")
         if most <= counts[caller.name] + 1:
             raise busy
-        latest = next(waiting for waiting in reversed(self._waiting) if waiting.caller.name == name)
-        self._waiting.remove(latest)
+        latest = self._waiting.latest(name)
+        self._waiting.leave(latest)
         latest.worker.set_exception(busy)
 
-    def _may_have_worker(self, caller: Caller) -> bool:
-        if len(self._idle) > 1 or self._settings.workers == 1:
+    def _may_have_worker(self, quick: bool) -> bool:
+        """Whether there is a free worker for such a query. Those of clients of slow ones never have all workers."""
+        if quick or len(self._idle) != 1 or self._settings.workers == 1:
             return bool(self._idle)
-        return bool(self._idle) and self._is_quick(caller)
+        return sum(not (run.quick or run.aside) for run in self._runs) < self._settings.workers - 1
 
     def _is_quick(self, caller: Caller) -> bool:
         """Whether the next query is likely to be quick; of strangers that is believed."""
         expected = self._ledger.expected(caller)
         return expected is None or expected < _QUICK
 
-    def _rank(self, waiting: "_Waiting") -> tuple[bool, float]:
-        return not self._is_quick(waiting.caller), self._ledger.spent(waiting.caller)
-
     def _settle(self) -> None:
         """Bring together who waits, what is free and what is slow, after any of these has changed."""
-        if not self._waiting or self._closed:
+        if self._closed:
             return
-        for waiting in sorted(self._waiting, key=self._rank):  # Sorting keeps the order of arrival among equals.
-            if not self._may_have_worker(waiting.caller):
-                break
-            self._waiting.remove(waiting)
-            waiting.worker.set_result(self._idle.pop())
-        else:
-            return
-        if victim := self._victim(waiting.caller):
+        while (turn := self._waiting.first()) and self._may_have_worker(turn.quick):
+            self._waiting.leave(turn)
+            if not turn.worker.done():
+                turn.worker.set_result(self._idle.pop())
+        if turn and (victim := self._victim(turn.caller)):
             victim.stopped = True
             victim.worker.kill()
 
     def _victim(self, caller: Caller) -> "_Run | None":
         """The slow query to be stopped so that this caller gets its turn, if there is one that has to give way."""
         slow = [run for run in self._runs if run.slow and run.caller is not HOUSE]
-        if any(run.stopped for run in self._runs):
-            return None  # A worker is being replaced already.
+        if not slow or any(run.stopped for run in self._runs):
+            return None  # There is none, or a worker is being replaced already.
         counts = Counter(run.caller.name for run in slow)
         crowded = sum(not run.aside for run in slow) >= self._settings.workers
         # Who has as many slow queries as another cannot have that one's stopped, nor his own for one more of the kind.
@@ -313,18 +326,43 @@ class WorkerPool:
             return None
         return max(greedy or givers, key=lambda run: (self._ledger.spent(run.caller), run.started), default=None)
 
+    def _schedule(self, run: "_Run", seconds: float, then: Callable[["_Run"], None]) -> None:
+        """Have that done once the run has taken so many seconds; at the deadline, it is stopped instead."""
+        deadline = self._settings.query_timeout
+        if seconds >= deadline:
+            seconds, then = deadline, self._stop_late
+        run.timer = asyncio.get_running_loop().call_at(run.started + seconds, then, run)
+
     def _turned_heavy(self, run: "_Run") -> None:
+        self._schedule(run, _SLOW, self._turned_slow)
         run.heavy = True
-        run.worker.be_nice(_NICE)
         self._set_aside()
         self._settle()
 
     def _turned_slow(self, run: "_Run") -> None:
-        run.slow = True
         now = asyncio.get_running_loop().time()
+        # On a busy machine, a query that has hardly had its turn at the processor yet is not a slow one.
+        if now - run.started < _SLOW_AT_MOST and run.worker.processor_time() - run.processor < _SLOW / 2:
+            self._schedule(run, _SLOW_AT_MOST, self._turned_slow)
+            return
+        run.slow = True
         self._ledger.charge(run.caller, now - run.charged)
         run.charged = now
+        self._look_again(run)
         self._settle()
+
+    def _look_again(self, run: "_Run") -> None:
+        """See whether a slow query has become a long one, now and again."""
+        if run.worker.processor_time() - run.processor < _LONG:
+            self._schedule(run, asyncio.get_running_loop().time() - run.started + _LOOK, self._look_again)
+            return
+        self._schedule(run, self._settings.query_timeout, self._stop_late)
+        run.long = True
+        self._let_others_by()
+
+    def _stop_late(self, run: "_Run") -> None:
+        run.late = True
+        run.worker.kill()
 
     def _set_aside(self) -> None:
         """Let heavy queries go on beside the workers, as far as there is room for them."""
@@ -333,12 +371,22 @@ class WorkerPool:
         for run in seated[: max(0, room)]:
             run.aside = True
             self._spawn(self._start_another())
+        self._let_others_by()
+
+    def _let_others_by(self) -> None:
+        """Have heavy queries leave the processor to others, if there are any; it is for good."""
+        if len(self._runs) < 2:
+            return
+        for run in self._runs:
+            if run.heavy and run.nice != (nice := _VERY_NICE if run.long else _NICE):
+                run.nice = nice
+                run.worker.be_nice(nice)
 
     def _give_back(self, run: "_Run") -> None:
         if run.aside:
             self._end(run.worker)
             self._set_aside()
-        elif run.worker.idle and not run.heavy:
+        elif run.worker.idle and not run.nice:
             self._idle.append(run.worker)
         else:
             self._end(run.worker)
@@ -396,27 +444,28 @@ class WorkerPool:
 
 @dataclass(eq=False, slots=True)
 class _Run:
-    """A query on a worker: since when, until when it has been charged, and what has become of it."""
+    """A query on a worker: since when, until when it has been charged, and what has become of it.
+
+    `quick` is what was expected of it, `slow` what it has turned out to be.
+    """
 
     worker: "Worker"
     caller: Caller
+    quick: bool
     started: float
+    processor: float
     charged: float = field(init=False)
+    timer: asyncio.TimerHandle = field(init=False)
     heavy: bool = False
     slow: bool = False
+    long: bool = False
     aside: bool = False
+    nice: int = 0
     stopped: bool = False
+    late: bool = False
 
     def __post_init__(self) -> None:
         self.charged = self.started
-
-
-@dataclass(eq=False, slots=True)
-class _Waiting:
-    """A query without a worker yet."""
-
-    caller: Caller
-    worker: "asyncio.Future[Worker]"
 
 
 class Worker:
@@ -431,6 +480,7 @@ class Worker:
         self._number = number
         self._reader, self._writer = streams
         self._answer_bytes = limit
+        self._pid = 0
 
     @classmethod
     async def start(cls, nursery: Nursery, module: str, data: Path, settings: Settings) -> "Worker":
@@ -442,13 +492,14 @@ class Worker:
         try:
             with theirs:
                 number = await nursery.fork(module, data, settings.answer_bytes, theirs)
-            worker = cls(nursery, number, await asyncio.open_unix_connection(sock=ours), settings.answer_bytes)
+            streams = await asyncio.open_unix_connection(sock=ours, limit=IN_MEMORY)
+            worker = cls(nursery, number, streams, settings.answer_bytes)
         except BaseException:
             ours.close()
             raise
         try:
             async with asyncio.timeout(_START):
-                await worker._receive()
+                ready, _ = await worker._receive()
         except BaseException as error:
             worker.kill()
             if isinstance(error, TimeoutError | OSError | asyncio.IncompleteReadError):
@@ -456,10 +507,11 @@ class Worker:
                     "A worker process did not start; see the messages above, or try with more memory."
                 ) from error
             raise
+        worker._pid = ready["pid"]
         worker.idle = True
         return worker
 
-    async def ask(self, request: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+    async def ask(self, request: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes | LargeBody]:
         """Send a request and wait for its answer, however long that takes. Raises WorkerLost."""
         self.idle = False
         text = json.dumps(request).encode()
@@ -475,17 +527,34 @@ class Worker:
         self.idle = True
         return header, answer
 
-    async def _receive(self) -> tuple[dict[str, Any], bytes]:
-        text, body = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-        if body > self._answer_bytes:
+    async def _receive(self) -> tuple[dict[str, Any], bytes | LargeBody]:
+        text, size = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+        if size > self._answer_bytes:
             raise OSError("a worker sent more than it may")
         header = json.loads(await self._reader.readexactly(text))
-        return header, await self._reader.readexactly(body)
+        if size <= IN_MEMORY:
+            return header, await self._reader.readexactly(size)
+        return header, await self._receive_large(size)
+
+    async def _receive_large(self, size: int) -> LargeBody:
+        body = LargeBody()
+        while body.size < size:
+            block = await self._reader.readexactly(min(IN_MEMORY, size - body.size))
+            body.add(block)  # To memory or the page cache: handing it to a thread would take longer.
+        return body
 
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
         return not (self._reader.at_eof() or self._writer.is_closing())
+
+    def processor_time(self) -> float:
+        """Seconds of processor time that the process has taken so far; without end where that cannot be told."""
+        try:
+            # The clock of a process, as clock_getcpuclockid(3) makes it on Linux.
+            return time.clock_gettime(~self._pid << 3 | 2)
+        except OSError:
+            return math.inf
 
     def kill(self) -> None:
         """Stop the process now; calling it again does nothing."""

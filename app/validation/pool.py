@@ -83,7 +83,7 @@ class ValidatorPool:
                 self._end(validator)
         if "error" in header:
             raise error_of(header)
-        return report
+        return report if isinstance(report, bytes) else report.whole()
 
     async def _validator(self) -> Worker:
         while self._idle:

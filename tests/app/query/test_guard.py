@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.errors import QueryRefused, QuerySyntaxError, QueryTooLarge, TrialweaveError
+from app.query import guard
 from app.query.guard import QueryForm, check_query
 from app.settings import Settings
 
@@ -298,3 +299,22 @@ def test_whatever_surrounds_it_the_engine_never_gets_to_see_service(before: str,
     except TrialweaveError:
         return
     assert not _engine_sees_service(text)
+
+
+PIECES = st.sampled_from(
+    ["SELECT", "ASK", "PREFIX ex:", "<http://a/(b>", "<urn:a>", "?s", "ex:p", "a", "{", "}", "(", ")", "[", "]", "*",
+     ".", ";", '"text"', '"(', '"', "'", "# {\n", "#", "1", "1.5", "<", ">", "UNION", "OPTIONAL", "SERVICE", "serv",
+     "ice", "LOAD", "trueNOW", "\\u0053", "_:b", "é", "ſervice", "BASE", "@en", "||", "-"]
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(PIECES, st.sampled_from(["", " ", "\n"])), max_size=25))
+@example([("SELECT", " "), ("*", ""), ("{", ""), ("#", ""), ("}", "")])
+@settings(max_examples=500, deadline=None)
+def test_the_short_way_never_tells_anything_else_than_the_long_one(pieces: list[tuple[str, str]]) -> None:
+    text = "SELECT * " + "".join(piece + space for piece, space in pieces)
+    strict = Settings(query_depth=3, query_branches=3)
+    short = guard._form_of_simple(text, strict)
+    if short is not None:
+        assert guard._check(text, strict, services=False) is not None, "not refused by the long way either"
+        assert guard._form(text, next(guard.tokens(text))) is short

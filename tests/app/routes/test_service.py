@@ -28,12 +28,14 @@ class _Failing:
     """A pool whose every query fails in the same way."""
 
     generation = 7
-    published = None
 
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def run(self, query: Query, caller: Caller) -> Answer:
+    def published(self, generation: int) -> None:
+        return None
+
+    async def answer(self, query: Query, caller: Caller) -> Answer:
         raise self._error
 
     async def info(self) -> StoreInfo:

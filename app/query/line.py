@@ -1,0 +1,82 @@
+"""Who waits for a worker, and whose turn it is.
+
+Clients of quick queries come first, and among equals the one that has spent the least, then the one that came first.
+Whoever has waited for long counts as quick: a client whose last query was slow is not kept out by a crowd of others.
+"""
+
+import time
+from asyncio import Future
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.query.budget import Caller
+
+__all__ = ["Line", "Waiting"]
+
+_LONG = 1.0
+"""Seconds of waiting after which nobody is passed any more by those whose queries are quicker."""
+
+
+@dataclass(eq=False, slots=True)
+class Waiting:
+    """Somebody who waits. `quick` says whether the query is likely to be; `worker` will be the worker."""
+
+    caller: Caller
+    quick: bool
+    worker: "Future[Any]"
+    since: float = field(default_factory=time.monotonic)
+
+
+class Line:
+    """Those who wait. `spent` says what a caller has spent lately.
+
+    They stand in one row for each name and kind of query, so that a long line takes no longer to look at than a short
+    one with as many names in it.
+    """
+
+    def __init__(self, spent: Callable[[Caller], float]) -> None:
+        self._spent = spent
+        self._rows: dict[tuple[str, bool], deque[Waiting]] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def join(self, waiting: Waiting) -> None:
+        """Stand at the end."""
+        self._rows.setdefault((waiting.caller.name, waiting.quick), deque()).append(waiting)
+        self._length += 1
+
+    def leave(self, waiting: Waiting) -> None:
+        """Go away, if still there."""
+        key = waiting.caller.name, waiting.quick
+        row = self._rows.get(key)
+        if row and waiting in row:
+            row.remove(waiting)
+            self._length -= 1
+            if not row:
+                del self._rows[key]
+
+    def first(self) -> Waiting | None:
+        """Whose turn it is; None where nobody waits."""
+        if len(self._rows) < 2:
+            return next((row[0] for row in self._rows.values()), None)
+        patient = time.monotonic() - _LONG
+        heads = (row[0] for row in self._rows.values())
+        return min(heads, key=lambda head: self._rank(head, patient))
+
+    def _rank(self, head: Waiting, patient: float) -> tuple[bool, float, float]:
+        return not (head.quick or head.since < patient), self._spent(head.caller), head.since
+
+    def counts(self) -> Counter[str]:
+        """How many wait, by the name of the caller."""
+        counts: Counter[str] = Counter()
+        for (name, _), row in self._rows.items():
+            counts[name] += len(row)
+        return counts
+
+    def latest(self, name: str) -> Waiting:
+        """The one of that name that came last. Raises ValueError where there is none."""
+        return max((row[-1] for (each, _), row in self._rows.items() if each == name), key=lambda last: last.since)
