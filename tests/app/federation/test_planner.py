@@ -180,7 +180,7 @@ def test_a_remote_cap_is_met_with_smaller_blocks(endpoint: Stub) -> None:
 def test_blocks_grow_with_what_an_endpoint_takes_well(endpoint: Stub) -> None:
     explanation = Explanation([], [])
     text = f"{PREFIX} SELECT ?l {{ ?s :mesh ?m SERVICE <{endpoint.url}> {{ ?m :label ?l }} }}"
-    caps = {endpoint.url: 9999}  # Nothing is asked to find out what is told.
+    caps = f"{endpoint.url} 9999"  # Nothing is asked to find out what is told.
     assert len(solutions(answered(text, studies(2500), endpoint, explanation=explanation, service_caps=caps))) == 2500
     sizes = [sent["rows"] for sent in explanation.requests]
     assert sizes == [144] * 4 + [481] * 4
