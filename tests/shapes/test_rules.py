@@ -441,7 +441,9 @@ def test_values_outside_their_vocabulary() -> None:
 
 def test_vocabularies_are_those_of_the_record() -> None:
     listed = {values[0].removeprefix(VALUES).partition("-")[0]: values for _, values in ENUMERATIONS.values()}
-    for scheme, codes in r.SCHEMES.items():
+    # External matches are made by `trialweave link harvest` alone, which checks them itself; no source states any.
+    judged = {scheme: codes for scheme, codes in r.SCHEMES.items() if scheme != "SharedIdentifier"}
+    for scheme, codes in judged.items():
         assert sorted(listed[scheme]) == sorted(f"{VALUES}{scheme}-{code}" for code in codes)
 
 
