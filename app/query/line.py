@@ -64,11 +64,14 @@ class Line:
         if len(self._rows) < 2:
             return next((row[0] for row in self._rows.values()), None)
         patient = time.monotonic() - _LONG
-        heads = (row[0] for row in self._rows.values())
-        return min(heads, key=lambda head: self._rank(head, patient))
+        heads = [row[0] for row in self._rows.values()]
+        # Once for each name: what is owed falls all the time, so whoever is looked at last would owe the least.
+        spent = {head.caller.name: self._spent(head.caller) for head in heads}
 
-    def _rank(self, head: Waiting, patient: float) -> tuple[bool, float, float]:
-        return not (head.quick or head.since < patient), self._spent(head.caller), head.since
+        def rank(head: Waiting) -> tuple[bool, float, float]:
+            return not (head.quick or head.since < patient), spent[head.caller.name], head.since
+
+        return min(heads, key=rank)
 
     def counts(self) -> Counter[str]:
         """How many wait, by the name of the caller."""

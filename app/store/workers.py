@@ -61,8 +61,8 @@ _MOMENT = 1.0
 """Seconds that somebody who wants to know how many quads there are waits for the count."""
 
 _HEAVY = 0.05
-"""Seconds after which a query is set aside. Its process ends with it, as there is no way back from that; another one
-takes a few milliseconds."""
+"""Seconds of processor time, more or less, after which a query is set aside. Its process ends with it, as there is no
+way back from that; another one takes a few milliseconds."""
 
 _SLOW, _SLOW_AT_MOST = 0.5, 1.0
 """Seconds of processor time, or else of time, after which a query counts as slow, and may be stopped for others."""
@@ -334,6 +334,11 @@ class WorkerPool:
         run.timer = asyncio.get_running_loop().call_at(run.started + seconds, then, run)
 
     def _turned_heavy(self, run: "_Run") -> None:
+        # On a busy machine, a query that has hardly had its turn at the processor yet is neither heavy nor slow.
+        running = asyncio.get_running_loop().time() - run.started
+        if running < _SLOW and run.processor_time() < _HEAVY / 2:
+            self._schedule(run, running + _HEAVY, self._turned_heavy)
+            return
         self._schedule(run, _SLOW, self._turned_slow)
         run.heavy = True
         self._set_aside()
@@ -341,8 +346,7 @@ class WorkerPool:
 
     def _turned_slow(self, run: "_Run") -> None:
         now = asyncio.get_running_loop().time()
-        # On a busy machine, a query that has hardly had its turn at the processor yet is not a slow one.
-        if now - run.started < _SLOW_AT_MOST and run.worker.processor_time() - run.processor < _SLOW / 2:
+        if now - run.started < _SLOW_AT_MOST and run.processor_time() < _SLOW / 2:
             self._schedule(run, _SLOW_AT_MOST, self._turned_slow)
             return
         run.slow = True
@@ -353,7 +357,7 @@ class WorkerPool:
 
     def _look_again(self, run: "_Run") -> None:
         """See whether a slow query has become a long one, now and again."""
-        if run.worker.processor_time() - run.processor < _LONG:
+        if run.processor_time() < _LONG:
             self._schedule(run, asyncio.get_running_loop().time() - run.started + _LOOK, self._look_again)
             return
         self._schedule(run, self._settings.query_timeout, self._stop_late)
@@ -466,6 +470,10 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.charged = self.started
+
+    def processor_time(self) -> float:
+        """Seconds of processor time that the query has taken so far."""
+        return self.worker.processor_time() - self.processor
 
 
 class Worker:

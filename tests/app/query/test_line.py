@@ -48,3 +48,12 @@ def test_who_leaves_is_not_in_line_any_more() -> None:
     line.leave(late)
     line.leave(late)
     assert (len(line), line.latest("lavish"), line.first()) == (1, early, early)
+
+
+def test_who_owes_the_same_is_served_in_order_though_what_is_owed_falls_all_the_time() -> None:
+    owed = iter(range(100, 0, -1))
+    line = Line(lambda _: next(owed))
+    patient, quick = waiting("thrifty", False, -5), waiting("thrifty", True, -0.1)
+    line.join(patient)
+    line.join(quick)
+    assert line.first() is patient
