@@ -76,8 +76,8 @@ _LOOK = 0.5
 _QUICK = 0.1
 """Seconds that the queries of a client take on average, at most, for it to get the last free worker."""
 
-_NICE, _VERY_NICE = 5, 15
-"""The claim to the processor of a process set aside, a third of that of another, and once it is long, a thirtieth."""
+_NICE, _VERY_NICE = 10, 15
+"""The claim to the processor of a process set aside, a tenth of that of another, and once it is long, a thirtieth."""
 
 _BUDGET = 60.0
 """Worker seconds a minute for clients from elsewhere, where the operator has said nothing."""
@@ -217,7 +217,8 @@ class WorkerPool:
         self, worker: "Worker", request: dict[str, Any], caller: Caller
     ) -> tuple[dict[str, Any], bytes | LargeBody]:
         loop = asyncio.get_running_loop()
-        run = _Run(worker, caller, self._is_quick(caller), loop.time(), worker.processor_time())
+        known_as_quick = self._is_quick(caller) and self._ledger.expected(caller) is not None
+        run = _Run(worker, caller, known_as_quick, loop.time(), worker.processor_time())
         self._runs.add(run)
         self._let_others_by()
         self._schedule(run, _HEAVY, self._turned_heavy)
@@ -284,15 +285,21 @@ class WorkerPool:
         latest.worker.set_exception(busy)
 
     def _may_have_worker(self, quick: bool) -> bool:
-        """Whether there is a free worker for such a query. Those of clients of slow ones never have all workers."""
-        if quick or len(self._idle) != 1 or self._settings.workers == 1:
+        """Whether there is a free worker for such a query. Those of clients of slow ones never have all that there are.
+
+        There may be one less than usual for a moment, while another takes the place of one that has been set aside.
+        """
+        if quick or not self._idle or self._settings.workers == 1:
             return bool(self._idle)
-        return sum(not (run.quick or run.aside) for run in self._runs) < self._settings.workers - 1
+        seated = [run for run in self._runs if not run.aside]
+        return sum(not run.quick for run in seated) + 1 < len(seated) + len(self._idle)
 
     def _is_quick(self, caller: Caller) -> bool:
-        """Whether the next query is likely to be quick; of strangers that is believed."""
+        """Whether the next query is likely to be quick; of strangers that is believed once at a time."""
         expected = self._ledger.expected(caller)
-        return expected is None or expected < _QUICK
+        if expected is None:
+            return not any(run.caller.name == caller.name for run in self._runs)
+        return expected < _QUICK
 
     def _settle(self) -> None:
         """Bring together who waits, what is free and what is slow, after any of these has changed."""
@@ -450,7 +457,7 @@ class WorkerPool:
 class _Run:
     """A query on a worker: since when, until when it has been charged, and what has become of it.
 
-    `quick` is what was expected of it, `slow` what it has turned out to be.
+    `quick` is what was known of its caller, `slow` what it has turned out to be.
     """
 
     worker: "Worker"

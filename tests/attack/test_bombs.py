@@ -43,6 +43,10 @@ CLIENTS, ATTACKERS = 8, 3
 TIMES = 3
 """How many times as long as without bombs 99 of 100 answers may take beside them."""
 
+UNNOTICED = 0.04
+"""Seconds that they may take at any rate. Quiet answers take 5 ms, so on two cores one turn at the processor that
+somebody else has got first is most of the bound."""
+
 ATTEMPTS = 3
 QUIET_SECONDS = 2.0
 
@@ -120,7 +124,7 @@ def test_bombs_are_contained_and_well_behaved_clients_hardly_notice(live: Live, 
     told = []
     for _ in range(ATTEMPTS):
         before, beside, after = quiet(live), attacked(live, forms), quiet(live)
-        bound = TIMES * p99(before + after)
+        bound = max(TIMES * p99(before + after), UNNOTICED)
         told.append(f"{p99(beside) * 1000:.0f} ms beside bombs, of {bound * 1000:.0f} ms allowed")
         print(told[-1])
         if p99(beside) <= bound:
