@@ -12,6 +12,12 @@ from loaders.errors import SourceError
 __all__ = ["main"]
 
 
+def _told(place: tuple[int | str, ...], problem: str) -> str:
+    """What is wrong with a setting. What is told of several at once names them itself."""
+    problem = problem.removeprefix("Value error, ")
+    return f"TRIALWEAVE_{'_'.join(map(str, place)).upper()}: {problem}" if place else problem
+
+
 def main() -> None:
     """Run the command line. What a user can cause ends in one clear sentence and an exit code, never a traceback."""
     from app.cli.commands import cli
@@ -24,8 +30,8 @@ def main() -> None:
         _fail(str(error), 1)
     except ValidationError as error:
         # The only model that is filled from outside here is the settings: from the environment.
-        wrong = [f"TRIALWEAVE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
-        _fail(f"A setting cannot be read: {'; '.join(wrong)}.", 2)
+        wrong = "; ".join(_told(each["loc"], each["msg"]) for each in error.errors())
+        _fail(f"A setting cannot be read: {wrong.removesuffix('.')}.", 2)
     except KeyboardInterrupt:
         _fail("Stopped; what was published before is untouched.", 130)
     except BrokenPipeError:

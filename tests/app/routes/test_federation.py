@@ -122,7 +122,7 @@ def many(handler: object, _: str) -> bool:
         ("ftp://127.0.0.1/", None, 400, "only http and https"),
         ("GONE", None, 502, "cannot be asked"),
         ("STUB", slow, 504, "did not answer within"),
-        ("STUB", many, 413, "more than 1,000 rows"),
+        ("STUB", many, 502, "more than 1,000 rows"),
     ],
 )
 def test_what_goes_wrong_has_its_status_and_one_sentence(
