@@ -16,7 +16,7 @@ from tests.paths import STUDIES, is_required
 
 pytestmark = [
     pytest.mark.skipif(
-        not program() and not is_required("chromium"),
+        not program() and not is_required("browser"),
         reason="needs chromium on the path, or another browser of its kind",
     ),
     pytest.mark.timeout(240),
