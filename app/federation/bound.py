@@ -82,6 +82,7 @@ class BoundJoin:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._block(target, pattern, columns, block)) for block in blocks]
         except ExceptionGroup as errors:
+            # One failure spoils the whole and ends the other requests; the first is the cause of what others there are.
             raise errors.exceptions[0] from None
         tables = [table for task in tasks for table in task.result()]
         if len(tables) == len(blocks):

@@ -43,6 +43,7 @@ class Observation:
         try:
             await self._app(scope, receive, send_observed)
         except Exception:
+            # Whatever went wrong after the head was sent: the client has a broken answer. It is told of further out.
             if started:
                 cast(Metrics, scope["app"].state.metrics).broken.inc()
             raise
