@@ -13,7 +13,7 @@ import pyoxigraph as ox
 from app.errors import BadRequest, QuerySyntaxError, StoreDamaged, StoreError
 from app.store.base import Answer, Change, Query, StoreInfo
 from app.store.changes import as_update
-from app.store.evaluation import dump, evaluate, select
+from app.store.evaluation import dump, evaluate, evaluate_into, select
 from app.store.generations import ENGINE, DataDirectory, engine_errors
 from app.store.union import count_named, with_union, without_graphs
 
@@ -60,6 +60,13 @@ class EmbeddedReader:
         """Answer the query; errors as in `evaluation.evaluate`. `limit` is in bytes."""
         body, media_type = evaluate(self._store, query, limit)
         return Answer(body, media_type, self.generation)
+
+    def write_answer(self, output: BinaryIO, query: Query, limit: int | None = None) -> str:
+        """Write the answer into a file while it is made, and return its media type; errors as those of `query`.
+
+        After an error there may be a part of the answer in the file.
+        """
+        return evaluate_into(output, self._store, query, limit)
 
     def rows(self, text: str, substitutions: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
         """Rows of a SELECT query as plain strings; unbound variables are absent from a row."""

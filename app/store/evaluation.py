@@ -5,6 +5,7 @@ serialises and drops them in one call, and nothing of the engine leaves this mod
 """
 
 import io
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeVar, cast
@@ -14,7 +15,7 @@ import pyoxigraph as ox
 from app.errors import AnswerTooLarge, BadRequest, NotAcceptable, QuerySyntaxError
 from app.sparql.tokens import Token, place, readable
 from app.store.base import Query
-from app.store.fitting import checked, fitted
+from app.store.fitting import checked
 from app.store.generations import engine_errors
 from app.store.union import UNNAMED, merge, named_quads
 
@@ -25,6 +26,7 @@ __all__ = [
     "dataset",
     "dump",
     "evaluate",
+    "evaluate_into",
     "resolved",
     "rows_of",
     "select",
@@ -82,29 +84,47 @@ def evaluate(store: ox.Store, query: Query, limit: int | None = None) -> tuple[b
     media type that is in neither table or cannot hold the answer, BadRequest for what the engine accepts but cannot
     evaluate, and StoreError.
     """
+    output = io.BytesIO()
+    media_type = evaluate_into(output, store, query, limit)
+    return output.getvalue(), media_type
+
+
+def evaluate_into(output: BinaryIO, store: ox.Store, query: Query, limit: int | None = None) -> str:
+    """Write the answer into a file while it is made, and return its media type; errors as those of `evaluate`.
+
+    After an error there may be a part of the answer in the file.
+    """
     results = _ask(store, query)
     try:
         with engine_errors("reading the answer"):
-            return write_results(results, query, limit)
+            return _write(results, query, output, limit)
     except RuntimeError as error:
         raise BadRequest(f"The query cannot be evaluated: {error}.") from error
     finally:
         del results
 
 
-def write_results(
-    results: ox.QuerySolutions | ox.QueryBoolean | Iterable[ox.Triple], query: Query, limit: int | None = None
-) -> tuple[bytes, str]:
+_Results = ox.QuerySolutions | ox.QueryBoolean | Iterable[ox.Triple]
+
+
+def write_results(results: _Results, query: Query, limit: int | None = None) -> tuple[bytes, str]:
     """Write what a query found: the bytes, and which of the two media types of the query they have.
 
     Raises AnswerTooLarge, and NotAcceptable for a media type that is in neither table or cannot hold the answer.
     """
-    output = _Limited(limit)
+    output = io.BytesIO()
+    media_type = _write(results, query, output, limit)
+    return output.getvalue(), media_type
+
+
+def _write(results: _Results, query: Query, output: BinaryIO, limit: int | None) -> str:
+    limited = cast(BinaryIO, _Limited(output, limit))
     if isinstance(results, ox.QuerySolutions | ox.QueryBoolean):
-        results.serialize(output, format=_format(SOLUTION_TYPES, query.solutions_type))
-        return fitted(output.getvalue(), query.solutions_type), query.solutions_type
-    _write_graph(results, query.text, query.graph_type, output, limit)
-    return fitted(output.getvalue(), query.graph_type), query.graph_type
+        form = _format(SOLUTION_TYPES, query.solutions_type)
+        results.serialize(checked(limited, query.solutions_type), format=form)
+        return query.solutions_type
+    _write_graph(results, query.text, query.graph_type, checked(limited, query.graph_type), limit)
+    return query.graph_type
 
 
 def select(store: ox.Store, query: Query) -> Iterator[dict[str, str]]:
@@ -141,17 +161,24 @@ def dump(store: ox.Store, output: BinaryIO, media_type: str) -> None:
             store.dump(output, format=form, from_graph=UNNAMED, prefixes=dict(PREFIXES))
 
 
-class _Limited(io.BytesIO):
-    """A buffer that refuses to grow beyond the limit, so that a huge answer costs no more memory than the limit."""
+class _Limited:
+    """Passes an answer on to a file, and no more of it than the limit, so that a huge one costs no more than that."""
 
-    def __init__(self, limit: int | None) -> None:
-        super().__init__()
+    def __init__(self, output: BinaryIO, limit: int | None) -> None:
+        self._output = output
+        self._left = math.inf if limit is None else limit
         self._limit = limit
 
-    def write(self, data: object) -> int:
-        if self._limit is not None and self.tell() + len(data) > self._limit:  # type: ignore[arg-type]
+    def write(self, data: bytes) -> int:
+        """Take the next bytes, and say how many they were. Raises AnswerTooLarge."""
+        self._left -= len(data)
+        if self._left < 0:
             raise AnswerTooLarge(f"The answer has more than {self._limit:,} bytes; add LIMIT, or ask for less.")
-        return super().write(data)  # type: ignore[arg-type]
+        return self._output.write(data)
+
+    def flush(self) -> None:
+        """Have everything written."""
+        self._output.flush()
 
 
 def _ask(store: ox.Store, query: Query) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:

@@ -10,6 +10,7 @@ place.
 
 import io
 import re
+from collections.abc import Callable
 from typing import BinaryIO, cast
 from xml.parsers import expat
 
@@ -17,39 +18,77 @@ from app.errors import NotAcceptable
 
 __all__ = ["checked", "fitted"]
 
-_RDF_XML, _XML = "application/rdf+xml", "application/sparql-results+xml"
-_CSV, _TSV = "text/csv", "text/tab-separated-values"
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r")
 _CONTROL = re.compile(b"[%s]" % re.escape(_CONTROLS))
 _RETURN = b"&#xD;"
 _NONCHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
 
-def fitted(body: bytes, media_type: str) -> bytes:
-    """The answer as it can be sent in this format. Raises NotAcceptable."""
-    if media_type == _RDF_XML:
-        output = io.BytesIO()
-        _WellFormed(output).write(body)
-        return output.getvalue()
-    if media_type == _XML:
-        if _has_controls(body) or any(each in body for each in _NONCHARACTERS):
-            raise NotAcceptable("The answer has characters that XML cannot hold, such as U+0000; ask for JSON or TSV.")
-        return body.replace(b"\r", _RETURN)
-    if media_type == _TSV and _has_controls(body):
-        return _CONTROL.sub(lambda found: b"\\u%04X" % found[0][0], body)
-    if media_type == _CSV and _has_controls(body):
-        return _CONTROL.sub("\ufffd".encode(), body)
-    return body
-
-
 def checked(output: BinaryIO, media_type: str) -> BinaryIO:
-    """A file to write a graph into, which raises NotAcceptable before anything that its format cannot hold."""
-    return cast(BinaryIO, _WellFormed(output)) if media_type == _RDF_XML else output
+    """A file to write an answer into, piece by piece: what reaches `output` can be sent in this format.
+
+    Its `write` raises NotAcceptable before anything that the format cannot hold.
+    """
+    match media_type:
+        case "application/rdf+xml":
+            return cast(BinaryIO, _WellFormed(output))
+        case "application/sparql-results+xml":
+            return cast(BinaryIO, _WithoutControls(output))
+        case "text/tab-separated-values":
+            return cast(BinaryIO, _Rewritten(output, lambda found: b"\\u%04X" % found[0][0]))
+        case "text/csv":
+            return cast(BinaryIO, _Rewritten(output, lambda _: "\ufffd".encode()))
+    return output
+
+
+def fitted(body: bytes, media_type: str) -> bytes:
+    """A whole answer as it can be sent in this format. Raises NotAcceptable."""
+    output = io.BytesIO()
+    checked(output, media_type).write(body)
+    return output.getvalue()
 
 
 def _has_controls(body: bytes) -> bool:
     # A tenth of the time that a regular expression takes.
     return len(body.translate(None, _CONTROLS)) < len(body)
+
+
+class _Rewritten:
+    """Passes solutions on to a file, with something else in place of each control character."""
+
+    def __init__(self, output: BinaryIO, rewrite: Callable[[re.Match[bytes]], bytes]) -> None:
+        self._output, self._rewrite = output, rewrite
+
+    def write(self, data: bytes) -> int:
+        """Take the next bytes, and say how many they were."""
+        self._output.write(_CONTROL.sub(self._rewrite, data) if _has_controls(data) else data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Have everything written."""
+        self._output.flush()
+
+
+class _WithoutControls:
+    """Passes solutions in XML on to a file, and no character that XML cannot hold."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+        self._last = b""
+
+    def write(self, data: bytes) -> int:
+        """Take the next bytes, and say how many they were. Raises NotAcceptable."""
+        # The bytes of a character may come in two pieces.
+        joined = self._last + data
+        if _has_controls(data) or any(each in joined for each in _NONCHARACTERS):
+            raise NotAcceptable("The answer has characters that XML cannot hold, such as U+0000; ask for JSON or TSV.")
+        self._last = joined[-2:]
+        self._output.write(data.replace(b"\r", _RETURN))
+        return len(data)
+
+    def flush(self) -> None:
+        """Have everything written."""
+        self._output.flush()
 
 
 class _WellFormed:
@@ -61,16 +100,15 @@ class _WellFormed:
 
     def write(self, data: bytes) -> int:
         """Take the next bytes, and say how many they were. Raises NotAcceptable."""
-        chunk = bytes(data)
         try:
-            self._parser.Parse(chunk)
+            self._parser.Parse(data)
         except expat.ExpatError as error:
             raise NotAcceptable(
                 "The answer cannot be RDF/XML: it has a character that XML cannot hold, such as U+0000, or a property "
                 "whose IRI does not end in an XML name; ask for Turtle or JSON-LD."
             ) from error
-        self._output.write(chunk.replace(b"\r", _RETURN))
-        return len(chunk)
+        self._output.write(data.replace(b"\r", _RETURN))
+        return len(data)
 
     def flush(self) -> None:
         """Have everything written."""

@@ -1,12 +1,11 @@
 """Answers too large for each client to have one in memory: most of them wait in a file without a name.
 
-A worker hands its answer over as fast as it can be written down, and is free for the next query; the client gets it in
-pieces, as slowly as it likes. The answer is complete before its first byte goes out, so whatever can go wrong with a
-query has its own status, and the length that is sent first tells the client whether it has got everything.
+A worker hands its answer over while it makes it, and is free for the next query; the client gets it in pieces, as
+slowly as it likes. The answer is complete before its first byte goes out, so whatever can go wrong with a query has its
+own status, and the length that is sent first tells the client whether it has got everything.
 """
 
 import os
-import tempfile
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -49,6 +48,8 @@ class LargeBody:
 
     def _write(self, piece: bytes) -> bool:
         """Say whether the piece is in the file now."""
+        import tempfile  # brings what query workers, which know this module for its sizes, must not wait for
+
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="trialweave-", buffering=0)  # noqa: SIM115 closed by close

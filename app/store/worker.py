@@ -6,6 +6,10 @@ it can, so that a service is up at once and a worker takes little memory.
 A frame, either way, is two 4-byte lengths (big-endian), a JSON object and a body. A query's request is
 `{"generation": n}`, to move on to that generation, and with it `"query": {…}` or `"count": true`; an answer is
 `{"generation": n, "type": …}` with the body, `{"generation": n, "quads": …}`, or `{"error": …, "message": …}`.
+
+The body of a large answer comes in pieces while it is made, so that the parent takes one while the engine makes the
+next: each is a frame without an object, and the frame that has one comes with the last of them. If that is an error,
+they count for nothing.
 """
 
 import ctypes
@@ -19,11 +23,12 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from app.errors import QuerySyntaxError, TrialweaveError, UnreadableDocument
 from app.store.base import Query
 from app.store.embedded import EmbeddedReader
+from app.store.large import IN_MEMORY
 
 __all__ = ["HEADER", "STACK", "Answering", "leave_network", "limit_memory", "main", "serve"]
 
@@ -58,7 +63,7 @@ def leave_network() -> str:
 
 def main(connection: socket.socket, data: Path, limit: int) -> None:
     """Answer the queries of the parent; an answer may have `limit` bytes."""
-    serve(connection, lambda: _answering_queries(data, limit))
+    serve(connection, lambda: _answering_queries(connection, data, limit))
 
 
 def serve(connection: socket.socket, prepare: Callable[[], Answering]) -> None:
@@ -116,23 +121,47 @@ def _serve(connection: socket.socket, prepare: Callable[[], Answering]) -> None:
         os._exit(1)
 
 
-def _answering_queries(data: Path, limit: int) -> Answering:
+def _answering_queries(connection: socket.socket, data: Path, limit: int) -> Answering:
     published = _Published(data)
 
     def answer(request: dict[str, Any], _: bytes) -> tuple[dict[str, Any], bytes]:
-        return _answer(published.at(request["generation"]), request, limit)
+        reader = published.at(request["generation"])
+        header: dict[str, Any] = {"generation": reader.generation}
+        if "count" in request:
+            return header | {"quads": reader.info().quads}, b""
+        if "query" not in request:
+            return header, b""
+        body = _Body(connection)
+        media_type = reader.write_answer(cast(BinaryIO, body), Query(**request["query"]), limit)
+        return header | {"type": media_type}, body.rest()
 
     return answer
 
 
-def _answer(reader: EmbeddedReader, request: dict[str, Any], limit: int) -> tuple[dict[str, Any], bytes]:
-    header: dict[str, Any] = {"generation": reader.generation}
-    if "count" in request:
-        return header | {"quads": reader.info().quads}, b""
-    if "query" not in request:
-        return header, b""
-    answer = reader.query(Query(**request["query"]), limit)
-    return header | {"type": answer.media_type}, answer.body
+class _Body:
+    """The body of an answer, written bit by bit. What is there of a large one goes to the parent in pieces."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._blocks: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> int:
+        """Take the next bytes, and say how many they were."""
+        if self._blocks and self._size + len(data) > IN_MEMORY:
+            self._connection.sendall(b"".join((HEADER.pack(0, self._size), *self._blocks)))
+            self._blocks.clear()
+            self._size = 0
+        self._blocks.append(data)
+        self._size += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: the rest goes with the header."""
+
+    def rest(self) -> bytes:
+        """What has not been sent."""
+        return b"".join(self._blocks)
 
 
 def _failure(error: TrialweaveError) -> dict[str, Any]:

@@ -238,6 +238,8 @@ class WorkerPool:
             self._ledger.charge(caller, loop.time() - run.charged)
             self._give_back(run)
         if "error" in header:
+            if isinstance(body, LargeBody):
+                body.close()
             raise error_of(header)
         return header, body
 
@@ -543,20 +545,33 @@ class Worker:
         return header, answer
 
     async def _receive(self) -> tuple[dict[str, Any], bytes | LargeBody]:
-        text, size = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-        if size > self._answer_bytes:
-            raise OSError("a worker sent more than it may")
-        header = json.loads(await self._reader.readexactly(text))
-        if size <= IN_MEMORY:
-            return header, await self._reader.readexactly(size)
-        return header, await self._receive_large(size)
-
-    async def _receive_large(self, size: int) -> LargeBody:
+        text, size = await self._receive_head()
+        if text and size <= IN_MEMORY:
+            return json.loads(await self._reader.readexactly(text)), await self._reader.readexactly(size)
         body = LargeBody()
-        while body.size < size:
-            block = await self._reader.readexactly(min(IN_MEMORY, size - body.size))
+        try:
+            while not text:
+                await self._receive_into(body, size)
+                text, size = await self._receive_head()
+            header = json.loads(await self._reader.readexactly(text))
+            await self._receive_into(body, size)
+        except BaseException:
+            body.close()
+            raise
+        return header, body
+
+    async def _receive_head(self) -> tuple[int, int]:
+        """The bytes of an object, none for a piece of a body that goes on, and those of a body or a piece."""
+        text, size = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+        return text, size
+
+    async def _receive_into(self, body: LargeBody, size: int) -> None:
+        if body.size + size > self._answer_bytes:
+            raise OSError("a worker sent more than it may")
+        while size:
+            block = await self._reader.readexactly(min(IN_MEMORY, size))
             body.add(block)  # To memory or the page cache: handing it to a thread would take longer.
-        return body
+            size -= len(block)
 
     @property
     def alive(self) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from app.errors import NotAcceptable
 from app.store.base import Query
 from app.store.evaluation import dump, evaluate
+from app.store.fitting import checked, fitted
 from app.store.union import align
 
 CODES = [*range(32), 0x7F, 0x85, 0x2028, 0xFFFD, 0xFFFE, 0xFFFF, 0x10FFFF]
@@ -68,3 +69,24 @@ def test_graphs_keep_the_text_or_are_refused(code: int) -> None:
 def test_rdf_xml_with_a_property_that_has_no_xml_name_is_refused(property: str) -> None:
     with pytest.raises(NotAcceptable, match="does not end in an XML name"):
         evaluate(holding("a", property), Query("CONSTRUCT WHERE { ?s ?p ?o }", graph_type=RDF_XML))
+
+
+@pytest.mark.parametrize("media_type", [XML, CSV, TSV])
+def test_where_an_answer_is_cut_into_pieces_makes_no_difference(media_type: str) -> None:
+    text = "a\r\n\U0010ffff\ufffd" + ("" if media_type == XML else "\0\x1f")
+    body, _ = evaluate(holding(text), Query(SELECT, solutions_type=JSON))
+    assert json.loads(body)["results"]["bindings"][0]["o"]["value"] == text
+    for cut in range(len(body)):
+        out = io.BytesIO()
+        fitting = checked(out, media_type)
+        assert fitting.write(body[:cut]) + fitting.write(body[cut:]) == len(body)
+        assert out.getvalue() == fitted(body, media_type)
+
+
+@pytest.mark.parametrize("cut", range(4))
+def test_a_character_that_comes_in_two_pieces_is_refused_like_any_other(cut: int) -> None:
+    fitting = checked(io.BytesIO(), XML)
+    body = "\uffff".encode()
+    with pytest.raises(NotAcceptable):
+        for piece in (body[:cut], body[cut:]):
+            fitting.write(piece)

@@ -28,6 +28,7 @@ from app.query.budget import Caller
 from app.settings import Settings
 from app.store.base import Query, ReplaceGraph
 from app.store.embedded import rollback
+from app.store.large import IN_MEMORY, LargeAnswer, LargeBody
 from app.store.nursery import isolation
 from app.store.workers import WorkerPool
 from tests.processes import running, workers
@@ -135,6 +136,67 @@ def test_an_error_of_the_query_costs_no_worker(filled: Path, query: Query, error
         assert processes() == before
 
     serve(filled, scenario, answer_bytes=10_000)
+
+
+@pytest.fixture
+def long(data: Path, publish: Publish) -> Path:
+    """A published generation whose last text, in the order of the texts, cannot be in XML."""
+    publish(graph("g", *(f's{n} p "{n:0600}"' for n in range(7_000)), 's p "x\\u0000"'))
+    return data
+
+
+TEXTS = "SELECT ?o { ?s <http://example.org/p> ?o } ORDER BY ?o"
+
+
+def test_an_answer_in_pieces_is_the_same(long: Path) -> None:
+    async def scenario(pool: WorkerPool) -> None:
+        answer = await pool.answer(Query(TEXTS, solutions_type="text/csv"))
+        assert isinstance(answer, LargeAnswer)
+        pieces = [piece async for piece in answer.pieces()]
+        assert {len(piece) for piece in pieces[:-1]} < set(range(IN_MEMORY - 10_000, IN_MEMORY + 1))
+        rows = "".join(f"{n:0600}\r\n" for n in range(7_000))
+        assert b"".join(pieces).decode() == f"o\r\n{rows}x\ufffd\r\n"
+
+    serve(long, scenario)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "knobs", "error"),
+    [
+        ("application/sparql-results+xml", {}, NotAcceptable),
+        ("text/csv", {"answer_bytes": 3_000_000}, AnswerTooLarge),
+    ],
+)
+def test_what_goes_wrong_behind_the_first_pieces_is_still_told(
+    long: Path, media_type: str, knobs: dict[str, int], error: type[TrialweaveError]
+) -> None:
+    held = LargeBody.held
+
+    async def scenario(pool: WorkerPool) -> None:
+        with pytest.raises(error):
+            await pool.answer(Query(TEXTS, solutions_type=media_type))
+        assert LargeBody.held == held
+        assert (await pool.run(Query("ASK {}"))).generation == 1
+
+    serve(long, scenario, **knobs)
+
+
+def test_pieces_arrive_while_the_answer_is_made_and_go_when_its_worker_dies(filled: Path) -> None:
+    held = LargeBody.held
+    query = Query("SELECT ?a ?c { ?a ?b ?c . ?d ?e ?f }", solutions_type="text/csv")  # 140 MB, and a minute
+
+    async def scenario(pool: WorkerPool) -> None:
+        asking = asyncio.create_task(pool.answer(query))
+        await eventually(lambda: LargeBody.held > held + 3 * IN_MEMORY)
+        assert not asking.done()
+        await asyncio.sleep(0.2)
+        for pid in processes():
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(WorkerLost):
+            await asking
+        await eventually(lambda: LargeBody.held == held)
+
+    serve(filled, scenario, answer_bytes=1_000_000_000)
 
 
 def test_the_deadline_stops_an_endless_query_while_others_are_answered(filled: Path) -> None:
