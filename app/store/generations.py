@@ -328,7 +328,7 @@ class DataDirectory:
             try:
                 store.backup(temporary)
                 _smoke(temporary, store)
-                _sync_tree(temporary, self._synced())
+                _sync_tree(temporary, self.published_files())
                 target.with_suffix(".lock").touch()
                 if written:
                     target.with_suffix(".written").touch()
@@ -347,7 +347,7 @@ class DataDirectory:
         """The number that the next generation will have, above `after`."""
         return 1 + max((int(name.split(".")[0]) for name in self._names()), default=after)
 
-    def _synced(self) -> set[int]:
+    def published_files(self) -> set[int]:
         """The inodes of the current generation, which the next one shares and which were synced for this one."""
         with suppress(StoreDamaged, FileNotFoundError):
             return {entry.inode() for entry in os.scandir(self.generation(self.current())) if entry.is_file()}

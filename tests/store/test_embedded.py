@@ -184,6 +184,29 @@ def test_a_bad_line_undoes_the_load_and_nothing_else(data: Path, tmp_path: Path,
         assert quads(reader) == ["g a before"]
 
 
+def test_what_much_was_loaded_into_is_merged_before_it_is_published(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def published(name: str, loads: int) -> int:
+        """The files of the engine after so many loads."""
+        with EmbeddedStore(data) as store:
+            for number in range(loads):
+                file = tmp_path / "load.nq"
+                lines = (f"<{EX}{name}{number}s{n}> <{EX}p> <{EX}o{n}> <{EX}g{n % 7}> .\n" for n in range(1000))
+                file.write_text("".join(lines))
+                store.bulk_load([file])
+            generation = store.publish()
+        return len(list((data / "generations" / f"{generation:06}").glob("*.sst")))
+
+    one = published("a", 1)
+    assert published("b", 2) > one
+    monkeypatch.setattr("app.store.embedded._MUCH", 1)
+    assert published("c", 3) <= one
+    assert published("d", 1) > one, "little of that was new"
+    with EmbeddedReader(data) as reader:
+        assert reader.info().quads == 7_000
+
+
 def test_a_writer_that_cannot_undo_a_change_does_not_publish_it(
     data: Path, tmp_path: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
