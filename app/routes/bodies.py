@@ -1,10 +1,12 @@
-"""Request bodies: read up to a limit, and never unpacked."""
+"""Bodies: of requests, read up to a limit and never unpacked; of answers, whole or in pieces."""
 
 from fastapi import Request
+from fastapi.responses import Response, StreamingResponse
 
 from app.errors import TrialweaveError, UnsupportedMediaType
+from app.store.large import LargeBody
 
-__all__ = ["read_body"]
+__all__ = ["answer_with", "read_body"]
 
 
 async def read_body(request: Request, limit: int, too_large: TrialweaveError) -> bytes:
@@ -26,3 +28,12 @@ async def read_body(request: Request, limit: int, too_large: TrialweaveError) ->
         if len(body) > limit:
             raise too_large
     return bytes(body)
+
+
+def answer_with(body: bytes | LargeBody, content_type: str) -> Response:
+    """The answer that Accept has chosen, with its length; a large one goes out in pieces."""
+    headers = {"Vary": "Accept"}
+    if isinstance(body, bytes):
+        return Response(body, media_type=content_type, headers=headers)
+    headers["Content-Length"] = str(body.size)
+    return StreamingResponse(body.pieces(), media_type=content_type, headers=headers)

@@ -17,7 +17,7 @@ from app.query.inspector import Inspector
 from app.routes.clients import caller_of
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
-from app.store.large import LargeAnswer
+from app.store.large import LargeAnswer, LargeBody
 from app.store.writes import WriteQueue
 
 __all__ = [
@@ -65,8 +65,8 @@ class WorkerSource(Protocol):
 class Validators(Protocol):
     """Validates what clients send; `app.validation.pool.ValidatorPool` is one."""
 
-    async def run(self, body: bytes, content_type: str, media_type: str) -> bytes:
-        """Return the report in the media type. Raises the errors of `app.errors`."""
+    async def run(self, body: bytes, content_type: str, media_type: str) -> bytes | LargeBody:
+        """Return the report in the media type; a large one need not be in memory. Raises the errors of `app.errors`."""
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from app.errors import BadRequest, BodyTooLarge, NotFound, UnsupportedMediaType
 from app.protocol.graph_store import ALLOWED, Target, parse_target
 from app.protocol.negotiation import GRAPH_FORMATS, QUAD_FORMATS, negotiate
 from app.routes.access import author_of
-from app.routes.bodies import read_body
+from app.routes.bodies import answer_with, read_body
 from app.routes.dependencies import PoolDependency, QueryPool, SettingsDependency, WritesDependency
 from app.routes.documented import WRITE_RESPONSES, answers, body, parameter, problems
 from app.routes.updates import audited
@@ -68,8 +68,8 @@ async def read(request: Request, pool: PoolDependency) -> Response:
         raise NotFound(f"There is no graph {target.graph}.")
     everything = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }"
     query = Query(everything, graph_type=chosen.format.media_type, default_graphs=(target.graph,))
-    answer = await pool.run(query)
-    return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
+    answer = await pool.answer(query)
+    return answer_with(answer.body, chosen.content_type)
 
 
 @router.put(

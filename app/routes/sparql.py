@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from app.description.service import describe_service
 from app.errors import AnswerTooLarge, NotAcceptable, QueryTooLarge, TrialweaveError
@@ -18,14 +18,13 @@ from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chos
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
 from app.query.guard import QueryForm
 from app.query.inspector import Inspector
-from app.routes.bodies import read_body
+from app.routes.bodies import answer_with, read_body
 from app.routes.dependencies import QueryPool, Trace
 from app.routes.documented import WRITE_RESPONSES, answers, body, parameter, problems
 from app.routes.problems import problem
 from app.routes.updates import body_limit, run_update
 from app.settings import Settings
 from app.store.base import Answer, Query
-from app.store.large import LargeAnswer
 from loaders.link.identifiers import BASE
 
 __all__ = ["answered", "endpoint", "examined", "formats", "query_of", "router"]
@@ -131,16 +130,13 @@ async def _answer(
     answer = await _ask(query, repeatable, pool, federation)
     if chosen.format is HTML:
         return _result_page(operation.text, form, answer.body)
-    return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
+    return answer_with(answer.body, chosen.content_type)
 
 
 async def answered(query: Query, chosen: Chosen, repeatable: bool, pool: QueryPool) -> Response:
     """The workers' answer to a query, as data. Raises the errors of the pool."""
     answer = await pool.answer(query, repeatable=repeatable)
-    if isinstance(answer, LargeAnswer):
-        headers = {"Vary": "Accept", "Content-Length": str(answer.body.size)}
-        return StreamingResponse(answer.pieces(), media_type=chosen.content_type, headers=headers)
-    return Response(answer.body, media_type=chosen.content_type, headers={"Vary": "Accept"})
+    return answer_with(answer.body, chosen.content_type)
 
 
 def formats(form: QueryForm) -> tuple[Format, ...]:

@@ -13,8 +13,10 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from app.errors import BadRequest, BodyTooLarge
 from app.pages.rendering import render
 from app.protocol.negotiation import GRAPH_FORMATS, HTML, Chosen, Format, negotiate
+from app.routes.bodies import answer_with
 from app.routes.dependencies import SettingsDependency, ValidatorsDependency
 from app.routes.documented import answers, body, problems
+from app.store.large import LargeBody
 from app.validation.reading import AUTO, RDF_TYPES, kind_of, type_of
 from app.validation.worker import JSON
 
@@ -118,10 +120,10 @@ async def _of_fields(form: FormData, limit: int) -> _Sent:
     return _of_form({name: value for name, value in form.items() if isinstance(value, str)}, limit)
 
 
-def _answer(report: bytes, chosen: Chosen) -> Response:
+def _answer(report: bytes | LargeBody, chosen: Chosen) -> Response:
     if chosen.format is HTML:
-        return _page(json.loads(report))
-    return Response(report, media_type=chosen.content_type, headers={"Vary": "Accept"})
+        return _page(json.loads(report if isinstance(report, bytes) else report.whole()))
+    return answer_with(report, chosen.content_type)
 
 
 def _page(report: dict[str, object] | None) -> Response:

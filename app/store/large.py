@@ -83,6 +83,14 @@ class LargeBody:
         finally:
             self.close()
 
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """What has not been taken yet, bit by bit, which is let go of. Raises OSError as `take` does."""
+        try:
+            while piece := self.take():
+                yield piece
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Let go of the bytes; closing again does nothing."""
         LargeBody.held -= sum(len(piece) for piece in self._pieces if isinstance(piece, bytes))
@@ -97,7 +105,7 @@ class LargeBody:
 
 @dataclass(frozen=True, slots=True)
 class LargeAnswer:
-    """A complete, serialised answer of more than IN_MEMORY bytes. To be taken once, as a whole or in pieces."""
+    """A complete, serialised answer of more than IN_MEMORY bytes, whose body can be taken once."""
 
     body: LargeBody = field(repr=False)
     media_type: str
@@ -106,11 +114,3 @@ class LargeAnswer:
     def whole(self) -> Answer:
         """The answer in memory."""
         return Answer(self.body.whole(), self.media_type, self.generation)
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The answer bit by bit. Raises OSError where it cannot be read any more."""
-        try:
-            while piece := self.body.take():
-                yield piece
-        finally:
-            self.body.close()

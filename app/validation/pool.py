@@ -9,6 +9,7 @@ import asyncio
 from app.errors import Busy, DeadlineExceeded, WorkerLost
 from app.metrics import Runs
 from app.settings import Settings
+from app.store.large import LargeBody
 from app.store.nursery import Nursery
 from app.store.workers import Worker, error_of
 
@@ -27,8 +28,8 @@ class ValidatorPool:
         self._all: set[Worker] = set()
         self.waiting = 0
 
-    async def run(self, body: bytes, content_type: str, media_type: str) -> bytes:
-        """Return the report on a body in a media type.
+    async def run(self, body: bytes, content_type: str, media_type: str) -> bytes | LargeBody:
+        """Return the report on a body in a media type; a large one need not be in memory.
 
         Raises UnreadableDocument, BadRequest, UnsupportedMediaType, Busy, DeadlineExceeded after `query_timeout`
         seconds, WorkerLost, AnswerTooLarge. Cancelling stops the validation.
@@ -61,7 +62,7 @@ class ValidatorPool:
         finally:
             self.waiting -= 1
 
-    async def _run(self, body: bytes, request: dict[str, str]) -> bytes:
+    async def _run(self, body: bytes, request: dict[str, str]) -> bytes | LargeBody:
         validator = await self._validator()
         try:
             async with asyncio.timeout(self._settings.query_timeout):
@@ -83,7 +84,7 @@ class ValidatorPool:
                 self._end(validator)
         if "error" in header:
             raise error_of(header)
-        return report if isinstance(report, bytes) else report.whole()
+        return report
 
     async def _validator(self) -> Worker:
         while self._idle:

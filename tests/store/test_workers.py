@@ -152,7 +152,7 @@ def test_an_answer_in_pieces_is_the_same(long: Path) -> None:
     async def scenario(pool: WorkerPool) -> None:
         answer = await pool.answer(Query(TEXTS, solutions_type="text/csv"))
         assert isinstance(answer, LargeAnswer)
-        pieces = [piece async for piece in answer.pieces()]
+        pieces = [piece async for piece in answer.body.pieces()]
         assert {len(piece) for piece in pieces[:-1]} < set(range(IN_MEMORY - 10_000, IN_MEMORY + 1))
         rows = "".join(f"{n:0600}\r\n" for n in range(7_000))
         assert b"".join(pieces).decode() == f"o\r\n{rows}x\ufffd\r\n"

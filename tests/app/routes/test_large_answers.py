@@ -27,6 +27,7 @@ from tests.attack.live import serving
 ROWS = 10_000
 QUERY = f"SELECT ?a ?c ?d ?f {{ ?a ?b ?c . ?d ?e ?f }} LIMIT {ROWS}"
 CLIENTS = 12
+GRAPH = 8_000
 CSV = {"Accept": "text/csv"}
 
 
@@ -36,6 +37,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = "".join(f"<http://e/{'s' * 60}{n}> <http://e/p> <http://e/{'o' * 60}{n}> .\n" for n in range(300))
     with EmbeddedStore(path) as store:
         store.apply([ReplaceGraph("http://e/g", lines.encode())])
+        many = "".join(f'<http://e/s{n}> <http://e/p> "{"x" * 150}" .\n' for n in range(GRAPH))
+        store.apply([ReplaceGraph("http://e/large", many.encode())])
         store.publish()
     return path
 
@@ -74,6 +77,44 @@ def test_it_is_compressed_piece_by_piece_and_kept(asked: TestClient, coding: str
     assert unpack(bodies[0]).count(b"\r\n") == ROWS + 1
     assert bodies[1] == bodies[0]
     assert asked.app.state.cache.hits == hits + 1  # type: ignore[attr-defined]
+
+
+def test_a_large_graph_comes_in_pieces(asked: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = _taken(monkeypatch)
+    named = {"graph": "http://e/large"}
+    plain = {"Accept": "application/n-triples", "Accept-Encoding": "identity"}
+    answer = asked.get("/rdf-graphs/service", params=named, headers=plain)
+    assert (answer.status_code, answer.text.count("\n")) == (200, GRAPH)
+    assert int(answer.headers["content-length"]) == len(answer.content) == sum(pieces)
+    assert len(pieces) > 1
+    assert "etag" in answer.headers
+
+
+def test_a_large_report_comes_in_pieces(asked: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reporting:
+        async def run(self, *_: object) -> LargeBody:
+            report = LargeBody()
+            for _ in range(3):
+                report.add(b"# nothing to be told\n" * 20_000)
+            return report
+
+    monkeypatch.setattr(asked.app.state, "validators", Reporting())  # type: ignore[attr-defined]
+    pieces = _taken(monkeypatch)
+    answer = asked.post("/validate", content=b"", headers={"Content-Type": "text/turtle", "Accept": "text/turtle"})
+    assert (answer.status_code, answer.text.count("\n"), len(pieces)) == (200, 60_000, 3)
+
+
+def _taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the pieces that are taken from now on."""
+    take, sizes = LargeBody.take, []  # type: ignore[var-annotated]
+
+    def counted(body: LargeBody) -> bytes:
+        piece = take(body)
+        sizes.extend([len(piece)] if piece else [])
+        return piece
+
+    monkeypatch.setattr(LargeBody, "take", counted)
+    return sizes
 
 
 def test_head_has_no_content(asked: TestClient) -> None:
