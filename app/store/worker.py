@@ -7,9 +7,9 @@ A frame, either way, is two 4-byte lengths (big-endian), a JSON object and a bod
 `{"generation": n}`, to move on to that generation, and with it `"query": {…}` or `"count": true`; an answer is
 `{"generation": n, "type": …}` with the body, `{"generation": n, "quads": …}`, or `{"error": …, "message": …}`.
 
-The body of a large answer comes in pieces while it is made, so that the parent takes one while the engine makes the
-next: each is a frame without an object, and the frame that has one comes with the last of them. If that is an error,
-they count for nothing.
+A body of more than IN_MEMORY bytes comes in pieces, that of a query's answer while it is made: the parent takes one
+while the engine makes the next. Each is the body of a frame without an object; the frame that has one comes with the
+last of them, and if that is an error, they count for nothing.
 """
 
 import ctypes
@@ -41,7 +41,6 @@ STACK = 512 * 1024**2
 # Address space that the engine's threads take for their stacks and heaps and hardly touch; they grow with the cores.
 _RESERVED = (256 + 32 * (os.cpu_count() or 1)) * 1024**2
 
-_BLOCK = 64 * 1024
 
 Answering = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
 """Makes an answer of a request: a JSON object and a body, both times."""
@@ -172,8 +171,11 @@ def _failure(error: TrialweaveError) -> dict[str, Any]:
 
 
 def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") -> None:
+    rest = memoryview(body)
+    while len(rest) > IN_MEMORY:
+        connection.sendall(HEADER.pack(0, IN_MEMORY))
+        connection.sendall(rest[:IN_MEMORY])
+        rest = rest[IN_MEMORY:]
     text = json.dumps(header).encode()
-    # One send for a small answer, as each wakes the parent; no second copy of a large one.
-    connection.sendall(HEADER.pack(len(text), len(body)) + text + body[:_BLOCK])
-    if len(body) > _BLOCK:
-        connection.sendall(memoryview(body)[_BLOCK:])
+    # One send, as each wakes the parent.
+    connection.sendall(b"".join((HEADER.pack(len(text), len(rest)), text, rest)))

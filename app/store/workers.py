@@ -545,33 +545,24 @@ class Worker:
         return header, answer
 
     async def _receive(self) -> tuple[dict[str, Any], bytes | LargeBody]:
-        text, size = await self._receive_head()
-        if text and size <= IN_MEMORY:
-            return json.loads(await self._reader.readexactly(text)), await self._reader.readexactly(size)
-        body = LargeBody()
+        large: LargeBody | None = None
         try:
-            while not text:
-                await self._receive_into(body, size)
-                text, size = await self._receive_head()
-            header = json.loads(await self._reader.readexactly(text))
-            await self._receive_into(body, size)
+            while True:
+                text, size = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+                if (large.size if large else 0) + size > self._answer_bytes:
+                    raise OSError("a worker sent more than it may")
+                header = await self._reader.readexactly(text)
+                piece = await self._reader.readexactly(size)
+                if text and large is None:
+                    return json.loads(header), piece
+                large = large or LargeBody()
+                large.add(piece)  # To memory or the page cache: handing it to a thread would take longer.
+                if text:
+                    return json.loads(header), large
         except BaseException:
-            body.close()
+            if large:
+                large.close()
             raise
-        return header, body
-
-    async def _receive_head(self) -> tuple[int, int]:
-        """The bytes of an object, none for a piece of a body that goes on, and those of a body or a piece."""
-        text, size = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-        return text, size
-
-    async def _receive_into(self, body: LargeBody, size: int) -> None:
-        if body.size + size > self._answer_bytes:
-            raise OSError("a worker sent more than it may")
-        while size:
-            block = await self._reader.readexactly(min(IN_MEMORY, size))
-            body.add(block)  # To memory or the page cache: handing it to a thread would take longer.
-            size -= len(block)
 
     @property
     def alive(self) -> bool:
