@@ -182,6 +182,20 @@ def test_slow_clients_of_large_answers_take_neither_memory_nor_workers(data: Pat
     assert grown < 130_000_000, f"{grown:,} bytes more for {CLIENTS} answers of {size:,} bytes"
 
 
+def test_others_are_answered_while_a_large_answer_is_taken_slowly(data: Path) -> None:
+    """The client asks for 50 MB, and takes 10 kB of them for each query of somebody else."""
+    with serving(data, cached_bytes=0) as live:
+        client = _slow_client(live.port, QUERY.replace("10000", "160000"))
+        answers = []
+        for number in range(100):
+            answers.append(live.ask(f"ASK {{}} # {number}"))
+            assert client.recv(10_000)
+        assert _rest(client) > 48_000_000
+        client.close()
+    assert {status for status, _, _ in answers} == {200}
+    assert sorted(seconds for _, _, seconds in answers)[90] < 0.1
+
+
 def _slow_client(port: int, query: str) -> socket.socket:
     client = socket.create_connection(("127.0.0.1", port), timeout=60)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
