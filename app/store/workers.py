@@ -12,7 +12,6 @@ and one worker is always left to clients of quick queries.
 """
 
 import asyncio
-import json
 import logging
 import math
 import socket
@@ -39,10 +38,10 @@ from app.query.budget import HOUSE, Caller, Ledger
 from app.query.line import Line, Waiting
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
+from app.store.channel import Channel, Frame
 from app.store.generations import ENGINE, DataDirectory
-from app.store.large import IN_MEMORY, LargeAnswer, LargeBody
+from app.store.large import LargeAnswer, LargeBody
 from app.store.nursery import Nursery
-from app.store.worker import HEADER
 
 __all__ = ["Worker", "WorkerPool", "error_of"]
 
@@ -207,15 +206,13 @@ class WorkerPool:
         except TrialweaveError as error:
             _log.info("The quads were not counted: %s", error.message)
 
-    async def _ask(self, request: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], bytes | LargeBody]:
+    async def _ask(self, request: dict[str, Any], caller: Caller) -> Frame:
         with self._counts.counted() as run:
             worker = await self._take(caller)
             run.begin()
             return await self._ask_worker(worker, request, caller)
 
-    async def _ask_worker(
-        self, worker: "Worker", request: dict[str, Any], caller: Caller
-    ) -> tuple[dict[str, Any], bytes | LargeBody]:
+    async def _ask_worker(self, worker: "Worker", request: dict[str, Any], caller: Caller) -> Frame:
         loop = asyncio.get_running_loop()
         known_as_quick = self._is_quick(caller) and self._ledger.expected(caller) is not None
         run = _Run(worker, caller, known_as_quick, loop.time(), worker.processor_time())
@@ -486,16 +483,13 @@ class _Run:
 class Worker:
     """One worker process and the socket to it. `idle` is true between a complete answer and the next request."""
 
-    def __init__(
-        self, nursery: Nursery, number: int, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], limit: int
-    ) -> None:
-        self.idle = False
+    def __init__(self, nursery: Nursery, number: int, channel: Channel, pid: int) -> None:
+        self.idle = True
         self.generation = -1
         self._nursery = nursery
         self._number = number
-        self._reader, self._writer = streams
-        self._answer_bytes = limit
-        self._pid = 0
+        self._channel = channel
+        self._pid = pid
 
     @classmethod
     async def start(cls, nursery: Nursery, module: str, data: Path, settings: Settings) -> "Worker":
@@ -507,33 +501,29 @@ class Worker:
         try:
             with theirs:
                 number = await nursery.fork(module, data, settings.answer_bytes, theirs)
-            streams = await asyncio.open_unix_connection(sock=ours, limit=IN_MEMORY)
-            worker = cls(nursery, number, streams, settings.answer_bytes)
+            channel = await Channel.over(ours, settings.answer_bytes)
         except BaseException:
             ours.close()
             raise
         try:
             async with asyncio.timeout(_START):
-                ready, _ = await worker._receive()
+                ready = await channel.ready()
         except BaseException as error:
-            worker.kill()
-            if isinstance(error, TimeoutError | OSError | asyncio.IncompleteReadError):
+            nursery.kill(number)
+            channel.close()
+            if isinstance(error, TimeoutError | OSError):
                 raise StoreError(
                     "A worker process did not start; see the messages above, or try with more memory."
                 ) from error
             raise
-        worker._pid = ready["pid"]
-        worker.idle = True
-        return worker
+        return cls(nursery, number, channel, ready["pid"])
 
-    async def ask(self, request: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes | LargeBody]:
+    async def ask(self, request: dict[str, Any], body: bytes = b"") -> Frame:
         """Send a request and wait for its answer, however long that takes. Raises WorkerLost."""
         self.idle = False
-        text = json.dumps(request).encode()
         try:
-            self._writer.write(HEADER.pack(len(text), len(body)) + text + body)
-            header, answer = await self._receive()
-        except (OSError, asyncio.IncompleteReadError) as error:
+            header, answer = await self._channel.ask(request, body)
+        except OSError as error:
             raise WorkerLost(
                 "The query ended the process that evaluated it, most often by needing too much memory or being nested "
                 "too deeply; ask for less."
@@ -542,26 +532,10 @@ class Worker:
         self.idle = True
         return header, answer
 
-    async def _receive(self) -> tuple[dict[str, Any], bytes | LargeBody]:
-        text, size = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-        if size > self._answer_bytes:
-            raise OSError("a worker sent more than it may")
-        header = json.loads(await self._reader.readexactly(text))
-        if size <= IN_MEMORY:
-            return header, await self._reader.readexactly(size)
-        return header, await self._receive_large(size)
-
-    async def _receive_large(self, size: int) -> LargeBody:
-        body = LargeBody()
-        while body.size < size:
-            block = await self._reader.readexactly(min(IN_MEMORY, size - body.size))
-            body.add(block)  # To memory or the page cache: handing it to a thread would take longer.
-        return body
-
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
-        return not (self._reader.at_eof() or self._writer.is_closing())
+        return self._channel.is_open
 
     def processor_time(self) -> float:
         """Seconds of processor time that the process has taken so far; without end where that cannot be told."""
@@ -575,7 +549,7 @@ class Worker:
         """Stop the process now; calling it again does nothing."""
         self.idle = False
         self._nursery.kill(self._number)
-        self._writer.close()
+        self._channel.close()
 
     def be_nice(self, nice: int) -> None:
         """Have the process leave the processor to others from now on, as far as that number says (see nice(1))."""

@@ -1,0 +1,114 @@
+"""Answers come over the socket in whatever bits it brings, and nobody waits for a process that is gone."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from app.store.channel import Channel, Frame
+from app.store.large import IN_MEMORY, LargeBody
+from app.store.worker import HEADER
+
+LIMIT = 3 * IN_MEMORY
+
+
+def frame(header: dict[str, object], body: bytes = b"") -> bytes:
+    text = json.dumps(header).encode()
+    return HEADER.pack(len(text), len(body)) + text + body
+
+
+READY = frame({"pid": 7})
+
+
+def play(scenario: Callable[[Channel, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+    """Run a scenario with a channel and the streams of the process at its other end, which has said it is ready."""
+
+    async def run() -> None:
+        ours, theirs = socket.socketpair()
+        channel = await Channel.over(ours, LIMIT)
+        reader, writer = await asyncio.open_unix_connection(sock=theirs)
+        writer.write(READY)
+        assert await channel.ready() == {"pid": 7}
+        try:
+            async with asyncio.timeout(10):
+                await scenario(channel, reader, writer)
+        finally:
+            channel.close()
+            writer.close()
+
+    asyncio.run(run())
+
+
+async def answered(channel: Channel, pieces: list[bytes], writer: asyncio.StreamWriter) -> Frame:
+    asked = asyncio.create_task(channel.ask({"n": 1}))
+    await asyncio.sleep(0)
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0)
+    return await asked
+
+
+def test_a_request_arrives_as_a_frame() -> None:
+    async def scenario(channel: Channel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = asyncio.create_task(channel.ask({"text": "é"}, b"body"))
+        text, size = HEADER.unpack(await reader.readexactly(HEADER.size))
+        assert json.loads(await reader.readexactly(text)) == {"text": "é"}
+        assert await reader.readexactly(size) == b"body"
+        writer.write(frame({}))
+        assert await asked == ({}, b"")
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_an_answer_may_come_in_bits(size: int) -> None:
+    whole = frame({"type": "text/csv"}, b"o\r\none\r\n")
+
+    async def scenario(channel: Channel, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            bits = [whole[start : start + size] for start in range(0, len(whole), size)]
+            assert await answered(channel, bits, writer) == ({"type": "text/csv"}, b"o\r\none\r\n")
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("size", [IN_MEMORY, IN_MEMORY + 1, LIMIT])
+def test_a_large_answer_is_put_away_as_it_comes(size: int) -> None:
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+
+    async def scenario(channel: Channel, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        header, found = await answered(channel, [frame({"n": 1}, body)], writer)
+        assert header == {"n": 1}
+        assert isinstance(found, LargeBody) == (size > IN_MEMORY)
+        assert (found.whole() if isinstance(found, LargeBody) else found) == body
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("sent", [frame({})[:5], HEADER.pack(2, LIMIT + 1) + b"{}", frame({}, b"body") + b"more"])
+def test_a_process_that_ends_or_sends_too_much_is_not_waited_for(sent: bytes) -> None:
+    async def scenario(channel: Channel, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = asyncio.create_task(channel.ask({}))
+        await asyncio.sleep(0)
+        writer.write(sent)
+        if len(sent) == 5:
+            writer.close()
+        with pytest.raises(OSError):
+            await asked
+        assert not channel.is_open
+        with pytest.raises(OSError):
+            await channel.ask({})
+
+    play(scenario)
+
+
+def test_what_nobody_asked_for_closes_the_channel() -> None:
+    async def scenario(channel: Channel, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(frame({}))
+        while channel.is_open:
+            await asyncio.sleep(0.01)
+
+    play(scenario)
