@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
+import uvloop
 
 from app.store.channel import Channel, Frame
 from app.store.large import IN_MEMORY, LargeBody
@@ -22,7 +23,21 @@ def frame(header: dict[str, object], body: bytes = b"") -> bytes:
 READY = frame({"pid": 7})
 
 
-def play(scenario: Callable[[Channel, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,  # the one that the service runs in
+}
+
+Scenario = Callable[[Channel, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Play = Callable[[Scenario], None]
+
+
+@pytest.fixture(params=LOOPS)
+def play(request: pytest.FixtureRequest) -> Play:
+    return lambda scenario: played(scenario, LOOPS[request.param])
+
+
+def played(scenario: Scenario, loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     """Run a scenario with a channel and the streams of the process at its other end, which has said it is ready."""
 
     async def run() -> None:
@@ -38,7 +53,8 @@ def play(scenario: Callable[[Channel, asyncio.StreamReader, asyncio.StreamWriter
             channel.close()
             writer.close()
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(run())
 
 
 async def answered(channel: Channel, pieces: list[bytes], writer: asyncio.StreamWriter) -> Frame:
@@ -51,7 +67,7 @@ async def answered(channel: Channel, pieces: list[bytes], writer: asyncio.Stream
     return await asked
 
 
-def test_a_request_arrives_as_a_frame() -> None:
+def test_a_request_arrives_as_a_frame(play: Play) -> None:
     async def scenario(channel: Channel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = asyncio.create_task(channel.ask({"text": "é"}, b"body"))
         text, size = HEADER.unpack(await reader.readexactly(HEADER.size))
@@ -64,7 +80,7 @@ def test_a_request_arrives_as_a_frame() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_an_answer_may_come_in_bits(size: int) -> None:
+def test_an_answer_may_come_in_bits(play: Play, size: int) -> None:
     whole = frame({"type": "text/csv"}, b"o\r\none\r\n")
 
     async def scenario(channel: Channel, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,7 +92,7 @@ def test_an_answer_may_come_in_bits(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [IN_MEMORY, IN_MEMORY + 1, LIMIT])
-def test_a_large_answer_is_put_away_as_it_comes(size: int) -> None:
+def test_a_large_answer_is_put_away_as_it_comes(play: Play, size: int) -> None:
     body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
 
     async def scenario(channel: Channel, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,7 +105,7 @@ def test_a_large_answer_is_put_away_as_it_comes(size: int) -> None:
 
 
 @pytest.mark.parametrize("sent", [frame({})[:5], HEADER.pack(2, LIMIT + 1) + b"{}", frame({}, b"body") + b"more"])
-def test_a_process_that_ends_or_sends_too_much_is_not_waited_for(sent: bytes) -> None:
+def test_a_process_that_ends_or_sends_too_much_is_not_waited_for(play: Play, sent: bytes) -> None:
     async def scenario(channel: Channel, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = asyncio.create_task(channel.ask({}))
         await asyncio.sleep(0)
@@ -105,7 +121,7 @@ def test_a_process_that_ends_or_sends_too_much_is_not_waited_for(sent: bytes) ->
     play(scenario)
 
 
-def test_what_nobody_asked_for_closes_the_channel() -> None:
+def test_what_nobody_asked_for_closes_the_channel(play: Play) -> None:
     async def scenario(channel: Channel, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(frame({}))
         while channel.is_open:
