@@ -24,10 +24,11 @@ class Channel(asyncio.Protocol):
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._came = bytearray()
-        self._header: dict[str, Any] | None = None
-        self._missing = 0
+        self._came: list[bytes] = []
+        self._awaited = HEADER.size
+        self._header: dict[str, Any] = {}
         self._large: LargeBody | None = None
+        self._missing = 0
         # The process says by itself that it is ready: the first answer is to no request.
         self._answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
 
@@ -76,39 +77,46 @@ class Channel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what has come of an answer, and hand the answer over once it is complete."""
-        self._came += data
-        if self._header is None and not self._read_header():
+        self._came.append(data)
+        self._awaited -= len(data)
+        if self._awaited > 0:
             return
-        if self._missing > self._limit or self._missing < len(self._came) or self._answer.done():
-            self._transport.abort()  # It sends more than it may.
-            return
-        body = self._read_body()
-        if body is not None:
-            self._answer.set_result((self._header or {}, body))
-            self._header = self._large = None
-
-    def _read_header(self) -> bool:
-        """Say whether the JSON object is there."""
-        if len(self._came) < HEADER.size:
-            return False
-        text, size = HEADER.unpack_from(self._came)
-        end = HEADER.size + text
-        if len(self._came) < end:
-            return False
-        self._header, self._missing = orjson.loads(self._came[HEADER.size : end]), size
-        self._large = LargeBody() if size > IN_MEMORY else None
-        del self._came[:end]
-        return True
-
-    def _read_body(self) -> bytes | LargeBody | None:
-        """The body if it is complete. The pieces of a large one go where it is kept: to memory or the page cache, so
-        handing them to a thread would take longer."""
-        if len(self._came) < min(self._missing, IN_MEMORY):
-            return None
-        piece = bytes(self._came)
-        self._came.clear()
-        self._missing -= len(piece)
+        block = b"".join(self._came)  # Nearly always one, which is not copied then.
+        self._came = []
         if self._large is None:
-            return piece
-        self._large.add(piece)
-        return None if self._missing else self._large
+            self._read(block)
+        else:
+            self._put_away(block, self._large)
+
+    def _read(self, block: bytes) -> None:
+        """Read an answer from its beginning, or wait for more of it."""
+        text, size = HEADER.unpack_from(block)
+        start = HEADER.size + text
+        # A large body is put away from its first byte on, and a small one comes with the rest.
+        self._awaited = start + (size if size <= IN_MEMORY else 0) - len(block)
+        if size > self._limit or self._answer.done():
+            self._transport.abort()  # It sends more than it may.
+        elif self._awaited > 0:
+            self._came = [block]
+        elif size <= IN_MEMORY:
+            self._finish(orjson.loads(block[HEADER.size : start]), block[start:])
+        else:
+            self._header, self._large, self._missing = orjson.loads(block[HEADER.size : start]), LargeBody(), size
+            self._put_away(block[start:], self._large)
+
+    def _put_away(self, piece: bytes, body: LargeBody) -> None:
+        """Put a piece of a large body where it is kept: to memory or the page cache, without a thread, which would take
+        longer."""
+        body.add(piece)
+        self._missing -= len(piece)
+        self._awaited = min(self._missing, IN_MEMORY)
+        if self._missing <= 0:
+            self._large = None
+            self._finish(self._header, body)
+
+    def _finish(self, header: dict[str, Any], body: bytes | LargeBody) -> None:
+        if self._awaited < 0:
+            self._transport.abort()  # There is more behind it, which nobody has asked for.
+            return
+        self._awaited = HEADER.size
+        self._answer.set_result((header, body))
