@@ -21,11 +21,15 @@ _LONG = 1.0
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """Somebody who waits. `quick` says whether the query is likely to be; `worker` will be the worker."""
+    """Somebody who waits. `quick` says whether the query is likely to be.
+
+    `begin` has a worker begin with the query, and `run` will be what comes of that.
+    """
 
     caller: Caller
     quick: bool
-    worker: "Future[Any]"
+    run: "Future[Any]"
+    begin: Callable[[Any], Any]
     since: float = field(default_factory=time.monotonic)
 
 

@@ -43,21 +43,20 @@ class Channel(asyncio.Protocol):
         """Whether the process has not been heard to end, and nobody has closed the socket."""
         return not self._transport.is_closing()
 
-    async def ready(self) -> dict[str, Any]:
-        """Wait until the process is ready, and return what it says of itself. Raises OSError when it has ended."""
-        header, _ = await self._answer
-        return header
+    def send(self, request: dict[str, Any], body: bytes = b"") -> None:
+        """Send a request; `answer` waits for what comes back."""
+        text = orjson.dumps(request)
+        self._answer = asyncio.get_running_loop().create_future()
+        if self.is_open:
+            self._transport.write(HEADER.pack(len(text), len(body)) + text + body)
+        else:
+            self.connection_lost(None)
 
-    async def ask(self, request: dict[str, Any], body: bytes = b"") -> Frame:
-        """Send a request and wait for its answer, however long that takes. Raises OSError when the process ends.
+    async def answer(self) -> Frame:
+        """Wait for the answer to the last request, or until the process is ready. Raises OSError when it has ended.
 
         Whoever stops waiting has to close the channel, as the answer may come all the same.
         """
-        if not self.is_open:
-            raise ConnectionResetError("the process has ended")
-        text = orjson.dumps(request)
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(HEADER.pack(len(text), len(body)) + text + body)
         return await self._answer
 
     def close(self) -> None:
@@ -74,6 +73,7 @@ class Channel(asyncio.Protocol):
         """The process has ended, or the socket was closed here."""
         if not self._answer.done():
             self._answer.set_exception(exc if isinstance(exc, OSError) else ConnectionResetError("the process ended"))
+            self._answer.exception()  # Looked at, so that nothing is logged where nobody waits for it.
 
     def data_received(self, data: bytes) -> None:
         """Take what has come of an answer, and hand the answer over once it is complete."""

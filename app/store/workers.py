@@ -18,9 +18,11 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from app import errors
 from app.errors import (
@@ -46,8 +48,6 @@ from app.store.nursery import Nursery
 __all__ = ["Worker", "WorkerPool", "error_of"]
 
 _log = logging.getLogger(__name__)
-
-_QUERY = [field.name for field in fields(Query)]
 
 _START = 20.0
 """Seconds a new worker may take until it is ready: a few milliseconds, but for what it imports itself (a validator's
@@ -182,7 +182,9 @@ class WorkerPool:
         `evaluation.evaluate` raises. Cancelling stops the query.
         """
         self._ledger.admit(caller)
-        header, body = await self._ask({"query": {name: getattr(query, name) for name in _QUERY}}, caller)
+        # Written down here, as it is sent in somebody else's turn, who is not to suffer if that goes wrong.
+        written = orjson.Fragment(orjson.dumps(query))
+        header, body = await self._ask({"query": written}, caller)
         if isinstance(body, LargeBody):
             return LargeAnswer(body, header["type"], header["generation"])
         return Answer(body, header["type"], header["generation"])
@@ -207,20 +209,25 @@ class WorkerPool:
             _log.info("The quads were not counted: %s", error.message)
 
     async def _ask(self, request: dict[str, Any], caller: Caller) -> Frame:
-        with self._counts.counted() as run:
-            worker = await self._take(caller)
-            run.begin()
-            return await self._ask_worker(worker, request, caller)
+        with self._counts.counted() as counted:
+            run = await self._take(request, caller)
+            counted.begin()
+            return await self._finish(run)
 
-    async def _ask_worker(self, worker: "Worker", request: dict[str, Any], caller: Caller) -> Frame:
-        loop = asyncio.get_running_loop()
+    def _begin(self, worker: "Worker", request: dict[str, Any], caller: Caller) -> "_Run":
+        """Have the worker begin with a request."""
         known_as_quick = self._is_quick(caller) and self._ledger.expected(caller) is not None
-        run = _Run(worker, caller, known_as_quick, loop.time(), worker.processor_time())
+        run = _Run(worker, caller, known_as_quick, asyncio.get_running_loop().time(), worker.processor_time())
+        worker.send({"generation": self.generation, **request})
         self._runs.add(run)
         self._let_others_by()
         self._schedule(run, _HEAVY, self._turned_heavy)
+        return run
+
+    async def _finish(self, run: "_Run") -> Frame:
+        """Wait for the answer, and give the worker back."""
         try:
-            header, body = await worker.ask({"generation": self.generation, **request})
+            header, body = await run.worker.answer()
         except WorkerLost:
             if run.late:
                 raise DeadlineExceeded(
@@ -230,9 +237,6 @@ class WorkerPool:
                 raise
             raise Busy("The query was stopped to make room for others; try again later, or ask for less.") from None
         finally:
-            run.timer.cancel()
-            self._runs.discard(run)
-            self._ledger.charge(caller, loop.time() - run.charged)
             self._give_back(run)
         if "error" in header:
             raise error_of(header)
@@ -240,33 +244,35 @@ class WorkerPool:
 
     # Whose turn it is
 
-    async def _take(self, caller: Caller) -> "Worker":
-        """A free worker. Raises Busy when that takes too long, or too many are waiting."""
+    async def _take(self, request: dict[str, Any], caller: Caller) -> "_Run":
+        """Have a free worker begin. Raises Busy when one takes too long to come, or too many are waiting."""
         quick = self._is_quick(caller)
         if not self._waiting and self._may_have_worker(quick):
-            return self._idle.pop()
+            return self._begin(self._idle.pop(), request, caller)
         loop = asyncio.get_running_loop()
-        waiting = Waiting(caller, quick, loop.create_future())
+        # Whoever gives a worker back has it begin with the next request at once: the one who waits for the answer may
+        # have to wait for his turn in the event loop first, and the worker need not.
+        waiting = Waiting(caller, quick, loop.create_future(), lambda worker: self._begin(worker, request, caller))
         self._make_room(caller)
         self._waiting.join(waiting)
         timer = loop.call_later(self._settings.queue_wait, self._waited_too_long, waiting)
         self._settle()
         try:
-            worker: Worker = await waiting.worker
+            run: _Run = await waiting.run
         except BaseException:
-            if waiting.worker.done() and not waiting.worker.cancelled() and not waiting.worker.exception():
-                self._idle.append(waiting.worker.result())
+            if waiting.run.done() and not waiting.run.cancelled() and not waiting.run.exception():
+                self._give_back(waiting.run.result())
             self._waiting.leave(waiting)
             self._settle()
             raise
         finally:
             timer.cancel()
-        return worker
+        return run
 
     def _waited_too_long(self, waiting: Waiting) -> None:
-        if not waiting.worker.done():
+        if not waiting.run.done():
             waited = f"{self._settings.queue_wait:g}"
-            waiting.worker.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
+            waiting.run.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
 
     def _make_room(self, caller: Caller) -> None:
         """See to a place in the queue: where it is full, somebody who has more queries in it than others loses one."""
@@ -279,7 +285,7 @@ class WorkerPool:
             raise busy
         latest = self._waiting.latest(name)
         self._waiting.leave(latest)
-        latest.worker.set_exception(busy)
+        latest.run.set_exception(busy)
 
     def _may_have_worker(self, quick: bool) -> bool:
         """Whether there is a free worker for such a query. Those of clients of slow ones never have all that there are.
@@ -304,8 +310,8 @@ class WorkerPool:
             return
         while (turn := self._waiting.first()) and self._may_have_worker(turn.quick):
             self._waiting.leave(turn)
-            if not turn.worker.done():
-                turn.worker.set_result(self._idle.pop())
+            if not turn.run.done():
+                turn.run.set_result(turn.begin(self._idle.pop()))
         if turn and (victim := self._victim(turn.caller)):
             victim.stopped = True
             victim.worker.kill()
@@ -391,6 +397,9 @@ class WorkerPool:
                 run.worker.be_nice(nice)
 
     def _give_back(self, run: "_Run") -> None:
+        run.timer.cancel()
+        self._runs.discard(run)
+        self._ledger.charge(run.caller, asyncio.get_running_loop().time() - run.charged)
         if run.aside:
             self._end(run.worker)
             self._set_aside()
@@ -438,7 +447,7 @@ class WorkerPool:
         """Have idle workers open a new generation before a query needs it; that also frees the old one for removal."""
         stale = [worker for worker in self._idle if worker.generation != self.generation]
         self._idle = [worker for worker in self._idle if worker not in stale]
-        await asyncio.gather(*(self._ask_worker(worker, {}, HOUSE) for worker in stale))
+        await asyncio.gather(*(self._finish(self._begin(worker, {}, HOUSE)) for worker in stale))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         if self._closed:
@@ -507,7 +516,7 @@ class Worker:
             raise
         try:
             async with asyncio.timeout(_START):
-                ready = await channel.ready()
+                ready, _ = await channel.answer()
         except BaseException as error:
             nursery.kill(number)
             channel.close()
@@ -520,9 +529,18 @@ class Worker:
 
     async def ask(self, request: dict[str, Any], body: bytes = b"") -> Frame:
         """Send a request and wait for its answer, however long that takes. Raises WorkerLost."""
+        self.send(request, body)
+        return await self.answer()
+
+    def send(self, request: dict[str, Any], body: bytes = b"") -> None:
+        """Send a request; `answer` waits for what comes back."""
         self.idle = False
+        self._channel.send(request, body)
+
+    async def answer(self) -> Frame:
+        """The answer to the last request. Raises WorkerLost."""
         try:
-            header, answer = await self._channel.ask(request, body)
+            header, body = await self._channel.answer()
         except OSError as error:
             raise WorkerLost(
                 "The query ended the process that evaluated it, most often by needing too much memory or being nested "
@@ -530,7 +548,7 @@ class Worker:
             ) from error
         self.generation = header.get("generation", self.generation)
         self.idle = True
-        return header, answer
+        return header, body
 
     @property
     def alive(self) -> bool:

@@ -45,7 +45,7 @@ def played(scenario: Scenario, loop: Callable[[], asyncio.AbstractEventLoop]) ->
         channel = await Channel.over(ours, LIMIT)
         reader, writer = await asyncio.open_unix_connection(sock=theirs)
         writer.write(READY)
-        assert await channel.ready() == {"pid": 7}
+        assert await channel.answer() == ({"pid": 7}, b"")
         try:
             async with asyncio.timeout(10):
                 await scenario(channel, reader, writer)
@@ -58,23 +58,22 @@ def played(scenario: Scenario, loop: Callable[[], asyncio.AbstractEventLoop]) ->
 
 
 async def answered(channel: Channel, pieces: list[bytes], writer: asyncio.StreamWriter) -> Frame:
-    asked = asyncio.create_task(channel.ask({"n": 1}))
-    await asyncio.sleep(0)
+    channel.send({"n": 1})
     for piece in pieces:
         writer.write(piece)
         await writer.drain()
         await asyncio.sleep(0)
-    return await asked
+    return await channel.answer()
 
 
 def test_a_request_arrives_as_a_frame(play: Play) -> None:
     async def scenario(channel: Channel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = asyncio.create_task(channel.ask({"text": "é"}, b"body"))
+        channel.send({"text": "é"}, b"body")
         text, size = HEADER.unpack(await reader.readexactly(HEADER.size))
         assert json.loads(await reader.readexactly(text)) == {"text": "é"}
         assert await reader.readexactly(size) == b"body"
         writer.write(frame({}))
-        assert await asked == ({}, b"")
+        assert await channel.answer() == ({}, b"")
 
     play(scenario)
 
@@ -107,16 +106,16 @@ def test_a_large_answer_is_put_away_as_it_comes(play: Play, size: int) -> None:
 @pytest.mark.parametrize("sent", [frame({})[:5], HEADER.pack(2, LIMIT + 1) + b"{}", frame({}, b"body") + b"more"])
 def test_a_process_that_ends_or_sends_too_much_is_not_waited_for(play: Play, sent: bytes) -> None:
     async def scenario(channel: Channel, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = asyncio.create_task(channel.ask({}))
-        await asyncio.sleep(0)
+        channel.send({})
         writer.write(sent)
         if len(sent) == 5:
             writer.close()
         with pytest.raises(OSError):
-            await asked
+            await channel.answer()
         assert not channel.is_open
+        channel.send({})
         with pytest.raises(OSError):
-            await channel.ask({})
+            await channel.answer()
 
     play(scenario)
 
