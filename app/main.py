@@ -31,7 +31,6 @@ from app.routes import (
 )
 from app.routes.envelope import Envelope
 from app.routes.observation import Observation
-from app.routes.plain import PlainQueries
 from app.routes.problems import handle_problems
 from app.routes.validators import Validators
 from app.settings import Settings
@@ -64,7 +63,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
         middleware=[
             Middleware(Validators),
-            Middleware(PlainQueries),
             _CORS,
             Middleware(Envelope),
             Middleware(Observation),
