@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.datastructures import State
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
@@ -68,6 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(Observation),
         ],
     )
+    application.state = _State()
     application.state.settings = chosen
     application.state.metrics = Metrics()
     application.state.cache = AnswerCache(chosen.cached_bytes)
@@ -101,6 +104,13 @@ _ROUTES = (
     resources,
 )
 """The modules of `app.routes`, in the order in which they are asked for a path: the last one takes any."""
+
+
+class _State(State):
+    """The parts of the application: the framework's own class has a function of Python look for each of them."""
+
+    def __setattr__(self, key: Any, value: Any) -> None:
+        object.__setattr__(self, key, value)
 
 
 @asynccontextmanager

@@ -66,7 +66,9 @@ class Line:
     def first(self) -> Waiting | None:
         """Whose turn it is; None where nobody waits."""
         if len(self._rows) < 2:
-            return next((row[0] for row in self._rows.values()), None)
+            for row in self._rows.values():
+                return row[0]
+            return None
         patient = time.monotonic() - _LONG
         heads = [row[0] for row in self._rows.values()]
         # Once for each name: what is owed falls all the time, so whoever is looked at last would owe the least.

@@ -170,12 +170,12 @@ def _ready(asked: _Asked | None, scope: Scope, state: State) -> Ready | None:
     if not asked or not pool:
         return None
     generation = pool.generation
-    modified = _modified(pool, generation)
-    if asked.has and asked.holds(tag := asked.tag(generation), modified):
-        return 304, _unchanged(scope, tag, modified), b""
+    if asked.has and asked.holds(tag := asked.tag(generation), None):
+        return 304, _unchanged(scope, tag, _modified(pool, generation)), b""
     kept: KeptAnswer | None = state.cache.get((generation, asked.coding, asked.key))
     if kept is None:
         return None
+    modified = _modified(pool, generation)
     if asked.since and asked.holds(tag := asked.tag(generation), modified):
         return 304, _unchanged(scope, tag, modified), b""
     return 200, _with_own(kept.headers, modified), b"" if scope["method"] == "HEAD" else kept.body

@@ -9,7 +9,6 @@ A frame, either way, is two 4-byte lengths (big-endian), a JSON object and a bod
 """
 
 import ctypes
-import json
 import os
 import resource
 import select
@@ -20,6 +19,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from app.errors import QuerySyntaxError, TrialweaveError, UnreadableDocument
 from app.store.base import Query
@@ -108,7 +109,7 @@ def _serve(connection: socket.socket, prepare: Callable[[], Answering]) -> None:
         while frame := requests.read(HEADER.size):
             text, content = (requests.read(size) for size in HEADER.unpack(frame))
             try:
-                header, body = answer(json.loads(text), content)
+                header, body = answer(orjson.loads(text), content)
             except TrialweaveError as error:
                 header, body = _failure(error), b""
             _send(connection, header, body)
@@ -143,7 +144,7 @@ def _failure(error: TrialweaveError) -> dict[str, Any]:
 
 
 def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") -> None:
-    text = json.dumps(header).encode()
+    text = orjson.dumps(header)
     # One send for a small answer, as each wakes the parent; no second copy of a large one.
     connection.sendall(HEADER.pack(len(text), len(body)) + text + body[:_BLOCK])
     if len(body) > _BLOCK:

@@ -216,7 +216,8 @@ class WorkerPool:
 
     def _begin(self, worker: "Worker", request: dict[str, Any], caller: Caller) -> "_Run":
         """Have the worker begin with a request."""
-        known_as_quick = self._is_quick(caller) and self._ledger.expected(caller) is not None
+        expected = self._ledger.expected(caller)
+        known_as_quick = expected is not None and expected < _QUICK
         run = _Run(worker, caller, known_as_quick, asyncio.get_running_loop().time(), worker.processor_time())
         worker.send({"generation": self.generation, **request})
         self._runs.add(run)
