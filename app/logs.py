@@ -43,6 +43,8 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
+    # Asked for with every event, and never told.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # What these say of each step is for those who work on them.
     for name in ("uvicorn", "httpx", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)

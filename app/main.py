@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.datastructures import State
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
@@ -31,7 +33,6 @@ from app.routes import (
 )
 from app.routes.envelope import Envelope
 from app.routes.observation import Observation
-from app.routes.plain import PlainQueries
 from app.routes.problems import handle_problems
 from app.routes.validators import Validators
 from app.settings import Settings
@@ -64,12 +65,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
         middleware=[
             Middleware(Validators),
-            Middleware(PlainQueries),
             _CORS,
             Middleware(Envelope),
             Middleware(Observation),
         ],
     )
+    application.state = _State()
     application.state.settings = chosen
     application.state.metrics = Metrics()
     application.state.cache = AnswerCache(chosen.cached_bytes)
@@ -103,6 +104,13 @@ _ROUTES = (
     resources,
 )
 """The modules of `app.routes`, in the order in which they are asked for a path: the last one takes any."""
+
+
+class _State(State):
+    """The parts of the application: the framework's own class has a function of Python look for each of them."""
+
+    def __setattr__(self, key: Any, value: Any) -> None:
+        object.__setattr__(self, key, value)
 
 
 @asynccontextmanager

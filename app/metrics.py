@@ -6,8 +6,7 @@ Label values are bounded: routes are templates, never paths, and outcomes are th
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, Self
 
 from prometheus_client import (
     CollectorRegistry,
@@ -44,17 +43,26 @@ _STOPPED = ("deadline", "cancelled", "lost")
 
 
 class _Run:
-    """One run while it goes on: it waits first, and begins when a worker takes it."""
+    """One run while it goes on: it waits first, and begins when a worker takes it. A context manager."""
 
-    def __init__(self, running: Gauge) -> None:
+    def __init__(self, runs: "Runs") -> None:
         self.asked = time.monotonic()
         self.began: float | None = None
-        self._running = running
+        self._runs = runs
 
     def begin(self) -> None:
         """Say that the waiting is over."""
         self.began = time.monotonic()
-        self._running.inc()
+        self._runs.running += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        outcome = "answered"
+        if kind:
+            outcome = next((word for each, word in _BY_ERROR if issubclass(kind, each)), "failed")
+        self._runs.count(self, outcome)
 
 
 class Runs:
@@ -66,30 +74,23 @@ class Runs:
         self._killed = Counter(f"{name}_kills", "Worker processes ended by a run, by why.", ["why"], registry=registry)
         self._waits = Histogram(f"{name}_wait_seconds", "Waiting for a worker.", registry=registry, buckets=_SECONDS)
         self._times = Histogram(f"{name}_seconds", "Runs without the wait.", registry=registry, buckets=_SECONDS)
-        self._running = Gauge(f"{name}_running", "Runs that go on now.", registry=registry)
-        for outcome in OUTCOMES:
-            self._outcomes.labels(outcome)
+        self.running = 0
+        Gauge(f"{name}_running", "Runs that go on now.", registry=registry).set_function(lambda: self.running)
+        self._by_outcome = {outcome: self._outcomes.labels(outcome) for outcome in OUTCOMES}
         for why in _STOPPED:
             self._killed.labels(why)
 
-    @contextmanager
-    def counted(self) -> Iterator[_Run]:
+    def counted(self) -> _Run:
         """Count the run that goes on inside, by the error that ends it, if any."""
-        run, outcome = _Run(self._running), "answered"
-        try:
-            yield run
-        except BaseException as error:
-            outcome = next((word for kind, word in _BY_ERROR if isinstance(error, kind)), "failed")
-            raise
-        finally:
-            self._count(run, outcome)
+        return _Run(self)
 
-    def _count(self, run: _Run, outcome: str) -> None:
+    def count(self, run: _Run, outcome: str) -> None:
+        """Count a run that has ended."""
         now = time.monotonic()
-        self._outcomes.labels(outcome).inc()
+        self._by_outcome[outcome].inc()
         self._waits.observe((run.began or now) - run.asked)
         if run.began is not None:
-            self._running.dec()
+            self.running -= 1
             self._times.observe(now - run.began)
             if outcome in _STOPPED:
                 self._killed.labels(outcome).inc()

@@ -8,12 +8,14 @@ import asyncio
 from typing import Any, cast
 
 from starlette.applications import Starlette
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.cli.upgrades import Upgrades
-from app.routes.validators import ready_answer
+from app.routes.dependencies import GONE
+from app.routes.plain import is_plain, plain_answer
+from app.routes.validators import Ready, ready_answer
 
 __all__ = ["HEAD_BYTES", "REQUEST_SECONDS", "GuardedConnection"]
 
@@ -30,6 +32,7 @@ class GuardedConnection(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _head = 0
     _in_head = True
+    _asking: "asyncio.Task[None] | None" = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
@@ -38,8 +41,10 @@ class GuardedConnection(HttpToolsProtocol):
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clock, and what nobody waits for any more."""
         self._stop_waiting()
+        if self._asking:
+            self._asking.cancel(GONE)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -72,17 +77,40 @@ class GuardedConnection(HttpToolsProtocol):
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Answer at once where nothing has to be found out, else start the application."""
+        """Answer at once where nothing has to be found out, else start what finds it out."""
+        scope, application = cast(Scope, cycle.scope), cast(object, app)
         # Of requests sent together only the last one is answered here: each would be answered inside the one before.
-        plain = cycle.keep_alive and not (self.pipeline or self.flow.write_paused or cycle.waiting_for_100_continue)
-        ready = ready_answer(cast(Scope, cycle.scope), app.state) if plain and isinstance(app, Starlette) else None
+        if not cycle.keep_alive or self.pipeline or self.flow.write_paused or cycle.waiting_for_100_continue:
+            application = None
+        if isinstance(application, Starlette):  # And not what the server turns clients away with.
+            if ready := ready_answer(scope, application.state):
+                self._send(cycle, ready)
+                return
+            if is_plain(scope):
+                self._asking = task = self.loop.create_task(self._ask(cycle, application))
+                self.tasks.add(task)
+                task.add_done_callback(self.tasks.discard)
+                return
+        super()._start_asgi_task(cycle, app)
+
+    async def _ask(self, cycle: RequestResponseCycle, app: Starlette) -> None:
+        """Answer a plain query, or have the application do it."""
+        ready = await plain_answer(cast(Scope, cycle.scope), cast(Receive, cycle.receive), app)
+        self._asking = None  # The application notices by itself when the client goes.
         if ready is None:
-            super()._start_asgi_task(cycle, app)
-            return
+            await cycle.run_asgi(cast(ASGI3Application, app))
+        elif not cycle.disconnected:
+            self._send(cycle, ready)
+
+    def _send(self, cycle: RequestResponseCycle, ready: Ready) -> None:
         status, headers, body = ready
         lines = [b"%s: %s\r\n" % header for header in (*cycle.default_headers, *headers)]
+        if not cycle.keep_alive:  # The server has begun to stop.
+            lines.append(b"connection: close\r\n")
         cycle.response_started = cycle.response_complete = True
         self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))
+        if not cycle.keep_alive:
+            self.transport.close()
         self.on_response_complete()
 
     def _wait(self) -> None:

@@ -31,6 +31,8 @@ class Upgrades:
         data, self._held = self._held + piece, b""
         end = data.find(b"\r\n\r\n") + 2
         if end >= 2:
+            if b"upgrade:" not in data.lower():  # A search for that is quick, and nearly always the end of it.
+                return data
             return _OFFER.sub(b"", data[:end]) + data[end:]
         data = _OFFER.sub(b"", data)
         if begun := _BEGUN.search(data, max(0, data.rfind(b"\r\n"))):

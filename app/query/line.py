@@ -21,11 +21,15 @@ _LONG = 1.0
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """Somebody who waits. `quick` says whether the query is likely to be; `worker` will be the worker."""
+    """Somebody who waits. `quick` says whether the query is likely to be.
+
+    `begin` has a worker begin with the query, and `run` will be what comes of that.
+    """
 
     caller: Caller
     quick: bool
-    worker: "Future[Any]"
+    run: "Future[Any]"
+    begin: Callable[[Any], Any]
     since: float = field(default_factory=time.monotonic)
 
 
@@ -62,7 +66,9 @@ class Line:
     def first(self) -> Waiting | None:
         """Whose turn it is; None where nobody waits."""
         if len(self._rows) < 2:
-            return next((row[0] for row in self._rows.values()), None)
+            for row in self._rows.values():
+                return row[0]
+            return None
         patient = time.monotonic() - _LONG
         heads = [row[0] for row in self._rows.values()]
         # Once for each name: what is owed falls all the time, so whoever is looked at last would owe the least.

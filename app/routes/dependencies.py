@@ -21,6 +21,7 @@ from app.store.large import LargeAnswer, LargeBody
 from app.store.writes import WriteQueue
 
 __all__ = [
+    "GONE",
     "FederationDependency",
     "MetricsDependency",
     "PoolDependency",
@@ -33,6 +34,9 @@ __all__ = [
     "WritesDependency",
     "site_of",
 ]
+
+GONE = "the client has gone"
+"""What a task is told that is cancelled because nobody waits for its answer any more."""
 
 _PATIENCE = 0.1
 """Seconds until a query is worth the look whether its client is still there; nearly all are answered before."""
@@ -90,12 +94,15 @@ class Trace:
 
 
 class QueryPool:
-    """The pool of workers on behalf of one request: charged to its client, and stopped when the client has gone."""
+    """The pool of workers on behalf of one request: charged to its client, and stopped when the client has gone.
 
-    def __init__(self, request: Request) -> None:
+    `watched` says that somebody else sees to the latter.
+    """
+
+    def __init__(self, request: Request, *, watched: bool = False) -> None:
         self.inspector: Inspector = request.app.state.inspector
         self._request = request
-        self._watched = False
+        self._watched = watched
         self._source: WorkerSource = request.app.state.pool
         self._trace: Trace = request.scope.get("trialweave.trace") or Trace()
 
@@ -157,7 +164,7 @@ class QueryPool:
     async def _cancel_when_gone(self, task: "asyncio.Task[object]") -> None:
         while (await self._request.receive())["type"] != "http.disconnect":
             pass
-        task.cancel("the client has gone")
+        task.cancel(GONE)
 
 
 def site_of(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Plain queries, answered ahead of the layers of the application: most requests are such, and those take longer.
+"""Plain queries, answered ahead of the application: most requests are such, and its layers take longer than they do.
 
 A plain query is a GET of `/sparql?query=…` that names no origin, key or cookie and is to be answered with data. What
 is done for it is done by the same functions as for all others. As soon as anything is out of the ordinary, the
@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope
 
 from app.logs import REQUEST_ID
 from app.protocol.negotiation import HTML, Chosen, negotiate
@@ -20,9 +21,10 @@ from app.routes.dependencies import QueryPool, Trace
 from app.routes.envelope import RAW_HEADERS
 from app.routes.observation import note
 from app.routes.sparql import answered, examined, formats, query_of
+from app.routes.validators import Ready, finished
 from app.settings import Settings
 
-__all__ = ["PlainQueries"]
+__all__ = ["is_plain", "plain_answer"]
 
 _PARTICULAR = frozenset(
     {b"authorization", b"content-encoding", b"content-length", b"cookie", b"origin", b"transfer-encoding"}
@@ -34,50 +36,40 @@ _USUAL = 256
 """Characters of Accept up to which the choice is remembered: clients of one kind all send the same."""
 
 
-class PlainQueries:
-    """The middleware. It stands inside `Validators`, and takes over from all others."""
+def is_plain(scope: Scope) -> bool:
+    """Whether a request looks like a plain query."""
+    return (
+        scope["path"] == "/sparql"
+        and scope["method"] == "GET"
+        and scope["query_string"].startswith(b"query=")
+        and not any(name in _PARTICULAR for name, _ in scope["headers"])
+    )
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a plain query; pass anything else on, and with it what has gone wrong."""
-        accept = _accept(scope) if scope["type"] == "http" else None
-        if accept is None:
-            await self._app(scope, receive, send)
-            return
-        trace: Trace = scope["trialweave.trace"]
-        REQUEST_ID.set(trace.request_id)
-        try:
-            found = await _found(scope, receive, accept)
-        except BaseException as error:
-            # Raised again inside, where each kind of error has its answer.
-            trace.failed = error
-            found = None
+async def plain_answer(scope: Scope, receive: Receive, app: Starlette) -> Ready | None:
+    """Answer what looks like a plain query; None where the application has to see to it, with what has come of it here.
+
+    The connection has looked for an answer that is ready before (`ready_answer`), and cancels this if the client goes.
+    """
+    scope["app"] = app
+    trace = scope["trialweave.trace"] = Trace()
+    REQUEST_ID.set(trace.request_id)
+    try:
+        found = await _found(scope, receive)
         if found is None or isinstance(found, StreamingResponse):
             trace.found = found
-            await self._app(scope, receive, send)
-            return
-        headers = [*found.raw_headers, (b"x-request-id", trace.request_id.encode()), *RAW_HEADERS]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": found.body})
-        note(scope, 200, len(found.body), time.monotonic() - trace.began)
-
-
-def _accept(scope: Scope) -> str | None:
-    """What a plain query accepts; None for other requests."""
-    if scope["path"] != "/sparql" or scope["method"] != "GET" or not scope["query_string"].startswith(b"query="):
-        return None
-    accept = []
-    for name, value in scope["headers"]:
-        if name in _PARTICULAR:
             return None
-        if name == b"accept":
-            accept.append(value.decode("latin-1"))
-    return ",".join(accept)
+        headers = [*found.raw_headers, (b"x-request-id", trace.request_id.encode()), *RAW_HEADERS]
+        ready = await finished(scope, 200, headers, bytes(found.body))
+    except BaseException as error:
+        # Raised again inside, where each kind of error has its answer.
+        trace.failed = error
+        return None
+    note(scope, 200, len(found.body), time.monotonic() - trace.began)
+    return ready
 
 
-async def _found(scope: Scope, receive: Receive, accept: str) -> Response | None:
+async def _found(scope: Scope, receive: Receive) -> Response | None:
     """The answer; None where the application has to see to it. Raises what is wrong."""
     state = scope["app"].state
     settings: Settings = state.settings
@@ -85,10 +77,12 @@ async def _found(scope: Scope, receive: Receive, accept: str) -> Response | None
     if not isinstance(operation, QueryOperation) or operation.explain:
         return None
     form, repeatable = await examined(operation, state.inspector, settings)
+    accept = ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"accept")
     chosen = _choose(accept, form) if len(accept) <= _USUAL else negotiate([accept], formats(form))
     if chosen.format is HTML or state.federation.concerns(operation.text):
         return None
-    return await answered(query_of(operation, chosen), chosen, repeatable, QueryPool(Request(scope, receive)))
+    pool = QueryPool(Request(scope, receive), watched=True)
+    return await answered(query_of(operation, chosen), chosen, repeatable, pool)
 
 
 @lru_cache(256)

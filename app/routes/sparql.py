@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -33,7 +32,7 @@ router = APIRouter(tags=["SPARQL"])
 
 _log = logging.getLogger(__name__)
 
-_JSON = SOLUTION_FORMATS[0]
+_JSON, _TURTLE = SOLUTION_FORMATS[0], GRAPH_FORMATS[0]
 _EXPLAINED = {"Vary": "Accept, Trialweave-Explain"}
 _GRAPH_FORMS = (QueryForm.CONSTRUCT, QueryForm.DESCRIBE)
 
@@ -201,16 +200,16 @@ def _prefers_page(request: Request) -> bool:
 
 def query_of(operation: QueryOperation, chosen: Chosen) -> Query:
     """The query of a request, to be answered in the chosen format."""
-    # A page shows solutions from JSON and graphs as Turtle; those are the two defaults of Query.
-    query = Query(
+    # A page shows solutions from JSON and graphs as Turtle.
+    solutions, graph = (_JSON, _TURTLE) if chosen.format is HTML else (chosen.format, chosen.format)
+    return Query(
         operation.text,
+        solutions_type=solutions.media_type,
+        graph_type=graph.media_type,
         default_graphs=operation.default_graphs,
         named_graphs=operation.named_graphs,
         base_iri=BASE,
     )
-    if chosen.format is HTML:
-        return query
-    return replace(query, solutions_type=chosen.format.media_type, graph_type=chosen.format.media_type)
 
 
 def _result_page(text: str, form: QueryForm, body: bytes, explanation: Explanation | None = None) -> Response:

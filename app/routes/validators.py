@@ -24,9 +24,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.protocol.encoding import CODINGS, PIECEWISE, SMALLEST, Coder, choose_coding, is_compressible
 from app.query.cache import AnswerCache, KeptAnswer
-from app.routes.dependencies import Trace, WorkerSource
+from app.routes.dependencies import GONE, Trace, WorkerSource
 
-__all__ = ["Ready", "Validators", "ready_answer"]
+__all__ = ["Ready", "Validators", "finished", "ready_answer"]
 
 _Headers = list[tuple[bytes, bytes]]
 
@@ -118,17 +118,19 @@ class Validators:
         if _may_be_kept(scope):
             posted, receive = await _read_ahead(receive)
             asked, looked = _Asked.of(scope, posted), False
+        scope["trialweave.asked"] = asked
         if not looked and (ready := _ready(asked, scope, scope["app"].state)):
             status, headers, body = ready
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
-        scope["trialweave.trace"] = Trace()
+        if "trialweave.trace" not in scope:  # It is there where the connection has tried already, in vain.
+            scope["trialweave.trace"] = Trace()
         try:
-            await self._app(scope, receive, _Finish(scope, send, asked))
+            await self._app(scope, receive, _Finish(scope, send))
         except asyncio.CancelledError as error:
             # Cancelled because the client has gone: nobody is left to be told.
-            if error.args != ("the client has gone",):
+            if error.args != (GONE,):
                 raise
 
 
@@ -168,12 +170,12 @@ def _ready(asked: _Asked | None, scope: Scope, state: State) -> Ready | None:
     if not asked or not pool:
         return None
     generation = pool.generation
-    modified = _modified(pool, generation)
-    if asked.has and asked.holds(tag := asked.tag(generation), modified):
-        return 304, _unchanged(scope, tag, modified), b""
+    if asked.has and asked.holds(tag := asked.tag(generation), None):
+        return 304, _unchanged(scope, tag, _modified(pool, generation)), b""
     kept: KeptAnswer | None = state.cache.get((generation, asked.coding, asked.key))
     if kept is None:
         return None
+    modified = _modified(pool, generation)
     if asked.since and asked.holds(tag := asked.tag(generation), modified):
         return 304, _unchanged(scope, tag, modified), b""
     return 200, _with_own(kept.headers, modified), b"" if scope["method"] == "HEAD" else kept.body
@@ -185,9 +187,8 @@ class _Finish:
     One with an ETag, as files have, goes out as it comes.
     """
 
-    def __init__(self, scope: Scope, send: Send, asked: _Asked | None) -> None:
-        self._scope, self._send, self._asked = scope, send, asked
-        self._trace: Trace = scope["trialweave.trace"]
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope, self._send = scope, send
         self._start: Message | None = None
         self._coder: Coder | None = None
         self._unchanged = False
@@ -211,28 +212,27 @@ class _Finish:
             await self._whole(start, message.get("body", b""))
 
     async def _whole(self, start: Message, body: bytes) -> None:
-        headers: _Headers = start["headers"]
-        if start["status"] == 200:
-            body = await self._encode(headers, body)
-        if await self._mark(start):
-            return
-        if self._copy:
-            self._copy.add(body)
-            self._copy.keep()
-        await self._send(start)
+        status, headers, body = await finished(self._scope, start["status"], start["headers"], body)
+        await self._send({**start, "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
     async def _begin(self, start: Message) -> None:
         """See to the head of an answer that comes in pieces."""
         headers: _Headers = start["headers"]
-        coding = self._coding(headers) if start["status"] == 200 else None
+        coding = _coding_for(self._scope, headers) if start["status"] == 200 else None
         # Chunks, which take the place of a length, are not for clients of HTTP/1.0.
         if coding and self._scope["http_version"] != "1.0" and self._scope["method"] != "HEAD":
             self._coder = PIECEWISE[coding]()
             headers[:] = [header for header in headers if header[0] != b"content-length"]
             headers.append((b"content-encoding", coding.encode()))
-        if not await self._mark(start):
+        unchanged, self._copy = _mark(self._scope, start["status"], headers)
+        if unchanged is None:
             await self._send(start)
+            return
+        self._unchanged = True
+        status, headers, body = unchanged
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
 
     async def _piece(self, message: Message) -> None:
         if self._unchanged:
@@ -247,49 +247,66 @@ class _Finish:
                 self._copy.keep()
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
-    async def _mark(self, start: Message) -> bool:
-        """Give an answer its validators. If the client turns out to have it already, say so and return true."""
-        headers: _Headers = start["headers"]
-        generation = self._trace.generation if start["status"] == 200 else None
-        if generation is None or not self._asked:
-            if self._trace.generations or start["status"] >= 400:
-                headers.append((b"cache-control", b"no-store"))
-            return False
-        state, tag = self._scope["app"].state, self._asked.tag(generation)
-        modified = _modified(state.pool, generation)
-        # Nobody but this service can know that a POST changes nothing, so nobody else is to keep its answer.
-        headers += [(b"etag", tag), (b"cache-control", b"no-store" if self._scope["method"] == "POST" else _KEEP)]
-        if self._scope["method"] != "HEAD":
-            self._copy = _Copy(state.cache, (generation, self._asked.coding, self._asked.key), tuple(headers))
-        if modified:
-            headers.append((b"last-modified", modified))
-        self._unchanged = self._asked.holds(tag, modified)
-        if self._unchanged:
-            unchanged = _unchanged(self._scope, tag, modified)
-            await self._send({"type": "http.response.start", "status": 304, "headers": unchanged})
-            await self._send({"type": "http.response.body", "body": b""})
-        return self._unchanged
 
-    async def _encode(self, headers: _Headers, body: bytes) -> bytes:
-        coding = self._coding(headers)
-        size = int(_value(headers, b"content-length") or len(body))
-        if coding is None or size < SMALLEST:
-            return body
-        headers[:] = [header for header in headers if header[0] != b"content-length"]
-        if self._scope["method"] == "HEAD":
-            return body  # Its length is known to GET only.
-        compress = CODINGS[coding]
-        body = compress(body) if len(body) <= _IN_PASSING else await asyncio.to_thread(compress, body)
-        headers += [(b"content-length", b"%d" % len(body)), (b"content-encoding", coding.encode())]
+async def finished(scope: Scope, status: int, headers: _Headers, body: bytes) -> Ready:
+    """A whole answer as it goes out: compressed, tagged and kept; or 304 if the client turns out to have it."""
+    if status == 200:
+        body = await _encode(scope, headers, body)
+    unchanged, copy = _mark(scope, status, headers)
+    if unchanged:
+        return unchanged
+    if copy:
+        copy.add(body)
+        copy.keep()
+    return status, headers, body
+
+
+def _mark(scope: Scope, status: int, headers: _Headers) -> "tuple[Ready | None, _Copy | None]":
+    """Give an answer its validators. Returns what to send in its place to a client that has it, else where to keep it,
+    if that is worth while."""
+    asked: _Asked | None = scope["trialweave.asked"]
+    trace: Trace = scope["trialweave.trace"]
+    generation = trace.generation if status == 200 else None
+    if generation is None or not asked:
+        if trace.generations or status >= 400:
+            headers.append((b"cache-control", b"no-store"))
+        return None, None
+    state, tag = scope["app"].state, asked.tag(generation)
+    modified = _modified(state.pool, generation)
+    # Nobody but this service can know that a POST changes nothing, so nobody else is to keep its answer.
+    headers += [(b"etag", tag), (b"cache-control", b"no-store" if scope["method"] == "POST" else _KEEP)]
+    lean = tuple(headers)
+    if modified:
+        headers.append((b"last-modified", modified))
+    if asked.holds(tag, modified):
+        return (304, _unchanged(scope, tag, modified), b""), None
+    if scope["method"] == "HEAD":
+        return None, None
+    return None, _Copy(state.cache, (generation, asked.coding, asked.key), lean)
+
+
+async def _encode(scope: Scope, headers: _Headers, body: bytes) -> bytes:
+    coding = _coding_for(scope, headers)
+    size = int(_value(headers, b"content-length") or len(body))
+    if coding is None or size < SMALLEST:
         return body
+    headers[:] = [header for header in headers if header[0] != b"content-length"]
+    if scope["method"] == "HEAD":
+        return body  # Its length is known to GET only.
+    compress = CODINGS[coding]
+    body = compress(body) if len(body) <= _IN_PASSING else await asyncio.to_thread(compress, body)
+    headers += [(b"content-length", b"%d" % len(body)), (b"content-encoding", coding.encode())]
+    return body
 
-    def _coding(self, headers: _Headers) -> str | None:
-        """The coding for an answer with these headers, which then say what it depends on."""
-        content_type = _value(headers, b"content-type") or b""
-        if _value(headers, b"content-encoding") or not is_compressible(content_type.decode("latin-1")):
-            return None
-        _vary(headers)
-        return self._asked.coding if self._asked else _coding(self._scope)
+
+def _coding_for(scope: Scope, headers: _Headers) -> str | None:
+    """The coding for an answer with these headers, which then say what it depends on."""
+    content_type = _value(headers, b"content-type") or b""
+    if _value(headers, b"content-encoding") or not is_compressible(content_type.decode("latin-1")):
+        return None
+    _vary(headers)
+    asked: _Asked | None = scope["trialweave.asked"]
+    return asked.coding if asked else _coding(scope)
 
 
 class _Copy:

@@ -13,7 +13,6 @@ last of them, and if that is an error, they count for nothing.
 """
 
 import ctypes
-import json
 import os
 import resource
 import select
@@ -24,6 +23,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+
+import orjson
 
 from app.errors import QuerySyntaxError, TrialweaveError, UnreadableDocument
 from app.store.base import Query
@@ -112,7 +113,7 @@ def _serve(connection: socket.socket, prepare: Callable[[], Answering]) -> None:
         while frame := requests.read(HEADER.size):
             text, content = (requests.read(size) for size in HEADER.unpack(frame))
             try:
-                header, body = answer(json.loads(text), content)
+                header, body = answer(orjson.loads(text), content)
             except TrialweaveError as error:
                 header, body = _failure(error), b""
             _send(connection, header, body)
@@ -176,6 +177,6 @@ def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") 
         connection.sendall(HEADER.pack(0, IN_MEMORY))
         connection.sendall(rest[:IN_MEMORY])
         rest = rest[IN_MEMORY:]
-    text = json.dumps(header).encode()
+    text = orjson.dumps(header)
     # One send, as each wakes the parent.
     connection.sendall(b"".join((HEADER.pack(len(text), len(rest)), text, rest)))

@@ -12,16 +12,17 @@ and one worker is always left to clients of quick queries.
 """
 
 import asyncio
-import json
 import logging
 import math
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from app import errors
 from app.errors import (
@@ -39,16 +40,14 @@ from app.query.budget import HOUSE, Caller, Ledger
 from app.query.line import Line, Waiting
 from app.settings import Settings
 from app.store.base import Answer, Query, StoreInfo
+from app.store.channel import Channel, Frame
 from app.store.generations import ENGINE, DataDirectory
-from app.store.large import IN_MEMORY, LargeAnswer, LargeBody
+from app.store.large import LargeAnswer, LargeBody
 from app.store.nursery import Nursery
-from app.store.worker import HEADER
 
 __all__ = ["Worker", "WorkerPool", "error_of"]
 
 _log = logging.getLogger(__name__)
-
-_QUERY = [field.name for field in fields(Query)]
 
 _START = 20.0
 """Seconds a new worker may take until it is ready: a few milliseconds, but for what it imports itself (a validator's
@@ -183,7 +182,9 @@ class WorkerPool:
         `evaluation.evaluate` raises. Cancelling stops the query.
         """
         self._ledger.admit(caller)
-        header, body = await self._ask({"query": {name: getattr(query, name) for name in _QUERY}}, caller)
+        # Written down here, as it is sent in somebody else's turn, who is not to suffer if that goes wrong.
+        written = orjson.Fragment(orjson.dumps(query))
+        header, body = await self._ask({"query": written}, caller)
         if isinstance(body, LargeBody):
             return LargeAnswer(body, header["type"], header["generation"])
         return Answer(body, header["type"], header["generation"])
@@ -207,23 +208,27 @@ class WorkerPool:
         except TrialweaveError as error:
             _log.info("The quads were not counted: %s", error.message)
 
-    async def _ask(self, request: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], bytes | LargeBody]:
-        with self._counts.counted() as run:
-            worker = await self._take(caller)
-            run.begin()
-            return await self._ask_worker(worker, request, caller)
+    async def _ask(self, request: dict[str, Any], caller: Caller) -> Frame:
+        with self._counts.counted() as counted:
+            run = await self._take(request, caller)
+            counted.begin()
+            return await self._finish(run)
 
-    async def _ask_worker(
-        self, worker: "Worker", request: dict[str, Any], caller: Caller
-    ) -> tuple[dict[str, Any], bytes | LargeBody]:
-        loop = asyncio.get_running_loop()
-        known_as_quick = self._is_quick(caller) and self._ledger.expected(caller) is not None
-        run = _Run(worker, caller, known_as_quick, loop.time(), worker.processor_time())
+    def _begin(self, worker: "Worker", request: dict[str, Any], caller: Caller) -> "_Run":
+        """Have the worker begin with a request."""
+        expected = self._ledger.expected(caller)
+        known_as_quick = expected is not None and expected < _QUICK
+        run = _Run(worker, caller, known_as_quick, asyncio.get_running_loop().time(), worker.processor_time())
+        worker.send({"generation": self.generation, **request})
         self._runs.add(run)
         self._let_others_by()
         self._schedule(run, _HEAVY, self._turned_heavy)
+        return run
+
+    async def _finish(self, run: "_Run") -> Frame:
+        """Wait for the answer, and give the worker back."""
         try:
-            header, body = await worker.ask({"generation": self.generation, **request})
+            header, body = await run.worker.answer()
         except WorkerLost:
             if run.late:
                 raise DeadlineExceeded(
@@ -233,9 +238,6 @@ class WorkerPool:
                 raise
             raise Busy("The query was stopped to make room for others; try again later, or ask for less.") from None
         finally:
-            run.timer.cancel()
-            self._runs.discard(run)
-            self._ledger.charge(caller, loop.time() - run.charged)
             self._give_back(run)
         if "error" in header:
             if isinstance(body, LargeBody):
@@ -245,33 +247,35 @@ class WorkerPool:
 
     # Whose turn it is
 
-    async def _take(self, caller: Caller) -> "Worker":
-        """A free worker. Raises Busy when that takes too long, or too many are waiting."""
+    async def _take(self, request: dict[str, Any], caller: Caller) -> "_Run":
+        """Have a free worker begin. Raises Busy when one takes too long to come, or too many are waiting."""
         quick = self._is_quick(caller)
         if not self._waiting and self._may_have_worker(quick):
-            return self._idle.pop()
+            return self._begin(self._idle.pop(), request, caller)
         loop = asyncio.get_running_loop()
-        waiting = Waiting(caller, quick, loop.create_future())
+        # Whoever gives a worker back has it begin with the next request at once: the one who waits for the answer may
+        # have to wait for his turn in the event loop first, and the worker need not.
+        waiting = Waiting(caller, quick, loop.create_future(), lambda worker: self._begin(worker, request, caller))
         self._make_room(caller)
         self._waiting.join(waiting)
         timer = loop.call_later(self._settings.queue_wait, self._waited_too_long, waiting)
         self._settle()
         try:
-            worker: Worker = await waiting.worker
+            run: _Run = await waiting.run
         except BaseException:
-            if waiting.worker.done() and not waiting.worker.cancelled() and not waiting.worker.exception():
-                self._idle.append(waiting.worker.result())
+            if waiting.run.done() and not waiting.run.cancelled() and not waiting.run.exception():
+                self._give_back(waiting.run.result())
             self._waiting.leave(waiting)
             self._settle()
             raise
         finally:
             timer.cancel()
-        return worker
+        return run
 
     def _waited_too_long(self, waiting: Waiting) -> None:
-        if not waiting.worker.done():
+        if not waiting.run.done():
             waited = f"{self._settings.queue_wait:g}"
-            waiting.worker.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
+            waiting.run.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
 
     def _make_room(self, caller: Caller) -> None:
         """See to a place in the queue: where it is full, somebody who has more queries in it than others loses one."""
@@ -284,7 +288,7 @@ class WorkerPool:
             raise busy
         latest = self._waiting.latest(name)
         self._waiting.leave(latest)
-        latest.worker.set_exception(busy)
+        latest.run.set_exception(busy)
 
     def _may_have_worker(self, quick: bool) -> bool:
         """Whether there is a free worker for such a query. Those of clients of slow ones never have all that there are.
@@ -309,8 +313,8 @@ class WorkerPool:
             return
         while (turn := self._waiting.first()) and self._may_have_worker(turn.quick):
             self._waiting.leave(turn)
-            if not turn.worker.done():
-                turn.worker.set_result(self._idle.pop())
+            if not turn.run.done():
+                turn.run.set_result(turn.begin(self._idle.pop()))
         if turn and (victim := self._victim(turn.caller)):
             victim.stopped = True
             victim.worker.kill()
@@ -396,6 +400,9 @@ class WorkerPool:
                 run.worker.be_nice(nice)
 
     def _give_back(self, run: "_Run") -> None:
+        run.timer.cancel()
+        self._runs.discard(run)
+        self._ledger.charge(run.caller, asyncio.get_running_loop().time() - run.charged)
         if run.aside:
             self._end(run.worker)
             self._set_aside()
@@ -443,7 +450,7 @@ class WorkerPool:
         """Have idle workers open a new generation before a query needs it; that also frees the old one for removal."""
         stale = [worker for worker in self._idle if worker.generation != self.generation]
         self._idle = [worker for worker in self._idle if worker not in stale]
-        await asyncio.gather(*(self._ask_worker(worker, {}, HOUSE) for worker in stale))
+        await asyncio.gather(*(self._finish(self._begin(worker, {}, HOUSE)) for worker in stale))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         if self._closed:
@@ -488,16 +495,13 @@ class _Run:
 class Worker:
     """One worker process and the socket to it. `idle` is true between a complete answer and the next request."""
 
-    def __init__(
-        self, nursery: Nursery, number: int, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], limit: int
-    ) -> None:
-        self.idle = False
+    def __init__(self, nursery: Nursery, number: int, channel: Channel, pid: int) -> None:
+        self.idle = True
         self.generation = -1
         self._nursery = nursery
         self._number = number
-        self._reader, self._writer = streams
-        self._answer_bytes = limit
-        self._pid = 0
+        self._channel = channel
+        self._pid = pid
 
     @classmethod
     async def start(cls, nursery: Nursery, module: str, data: Path, settings: Settings) -> "Worker":
@@ -509,65 +513,50 @@ class Worker:
         try:
             with theirs:
                 number = await nursery.fork(module, data, settings.answer_bytes, theirs)
-            streams = await asyncio.open_unix_connection(sock=ours, limit=IN_MEMORY)
-            worker = cls(nursery, number, streams, settings.answer_bytes)
+            channel = await Channel.over(ours, settings.answer_bytes)
         except BaseException:
             ours.close()
             raise
         try:
             async with asyncio.timeout(_START):
-                ready, _ = await worker._receive()
+                ready, _ = await channel.answer()
         except BaseException as error:
-            worker.kill()
-            if isinstance(error, TimeoutError | OSError | asyncio.IncompleteReadError):
+            nursery.kill(number)
+            channel.close()
+            if isinstance(error, TimeoutError | OSError):
                 raise StoreError(
                     "A worker process did not start; see the messages above, or try with more memory."
                 ) from error
             raise
-        worker._pid = ready["pid"]
-        worker.idle = True
-        return worker
+        return cls(nursery, number, channel, ready["pid"])
 
-    async def ask(self, request: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes | LargeBody]:
+    async def ask(self, request: dict[str, Any], body: bytes = b"") -> Frame:
         """Send a request and wait for its answer, however long that takes. Raises WorkerLost."""
+        self.send(request, body)
+        return await self.answer()
+
+    def send(self, request: dict[str, Any], body: bytes = b"") -> None:
+        """Send a request; `answer` waits for what comes back."""
         self.idle = False
-        text = json.dumps(request).encode()
+        self._channel.send(request, body)
+
+    async def answer(self) -> Frame:
+        """The answer to the last request. Raises WorkerLost."""
         try:
-            self._writer.write(HEADER.pack(len(text), len(body)) + text + body)
-            header, answer = await self._receive()
-        except (OSError, asyncio.IncompleteReadError) as error:
+            header, body = await self._channel.answer()
+        except OSError as error:
             raise WorkerLost(
                 "The query ended the process that evaluated it, most often by needing too much memory or being nested "
                 "too deeply; ask for less."
             ) from error
         self.generation = header.get("generation", self.generation)
         self.idle = True
-        return header, answer
-
-    async def _receive(self) -> tuple[dict[str, Any], bytes | LargeBody]:
-        large: LargeBody | None = None
-        try:
-            while True:
-                text, size = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-                if (large.size if large else 0) + size > self._answer_bytes:
-                    raise OSError("a worker sent more than it may")
-                header = await self._reader.readexactly(text)
-                piece = await self._reader.readexactly(size)
-                if text and large is None:
-                    return json.loads(header), piece
-                large = large or LargeBody()
-                large.add(piece)  # To memory or the page cache: handing it to a thread would take longer.
-                if text:
-                    return json.loads(header), large
-        except BaseException:
-            if large:
-                large.close()
-            raise
+        return header, body
 
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
-        return not (self._reader.at_eof() or self._writer.is_closing())
+        return self._channel.is_open
 
     def processor_time(self) -> float:
         """Seconds of processor time that the process has taken so far; without end where that cannot be told."""
@@ -581,7 +570,7 @@ class Worker:
         """Stop the process now; calling it again does nothing."""
         self.idle = False
         self._nursery.kill(self._number)
-        self._writer.close()
+        self._channel.close()
 
     def be_nice(self, nice: int) -> None:
         """Have the process leave the processor to others from now on, as far as that number says (see nice(1))."""

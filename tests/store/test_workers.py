@@ -187,7 +187,7 @@ def test_pieces_arrive_while_the_answer_is_made_and_go_when_its_worker_dies(fill
 
     async def scenario(pool: WorkerPool) -> None:
         asking = asyncio.create_task(pool.answer(query))
-        await eventually(lambda: LargeBody.held > held + 3 * IN_MEMORY)
+        await eventually(lambda: LargeBody.held > held + 3 * IN_MEMORY, 30)
         assert not asking.done()
         await asyncio.sleep(0.2)
         for pid in processes():

@@ -11,7 +11,7 @@ SPENT = {"thrifty": 1.0, "lavish": 9.0}
 
 def waiting(name: str, quick: bool, since: float) -> Waiting:
     future = asyncio.Future[object](loop=asyncio.new_event_loop())
-    return Waiting(Caller(name), quick, future, time.monotonic() + since)
+    return Waiting(Caller(name), quick, future, lambda worker: worker, time.monotonic() + since)
 
 
 def order(*standing: Waiting) -> list[Waiting]:
