@@ -5,6 +5,7 @@ The frames are described in `app.store.worker`.
 """
 
 import asyncio
+import json
 import socket
 from typing import Any, Self
 
@@ -99,9 +100,9 @@ class Channel(asyncio.Protocol):
         elif self._awaited > 0:
             self._came = [block]
         elif size <= IN_MEMORY:
-            self._finish(orjson.loads(block[HEADER.size : start]), block[start:])
+            self._finish(json.loads(block[HEADER.size : start]), block[start:])
         else:
-            self._header, self._large, self._missing = orjson.loads(block[HEADER.size : start]), LargeBody(), size
+            self._header, self._large, self._missing = json.loads(block[HEADER.size : start]), LargeBody(), size
             self._put_away(block[start:], self._large)
 
     def _put_away(self, piece: bytes, body: LargeBody) -> None:

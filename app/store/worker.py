@@ -9,6 +9,7 @@ A frame, either way, is two 4-byte lengths (big-endian), a JSON object and a bod
 """
 
 import ctypes
+import json
 import os
 import resource
 import select
@@ -144,7 +145,8 @@ def _failure(error: TrialweaveError) -> dict[str, Any]:
 
 
 def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") -> None:
-    text = orjson.dumps(header)
+    # Not the quicker encoder: a message may quote half a surrogate pair, which a document in JSON can have.
+    text = json.dumps(header).encode()
     # One send for a small answer, as each wakes the parent; no second copy of a large one.
     connection.sendall(HEADER.pack(len(text), len(body)) + text + body[:_BLOCK])
     if len(body) > _BLOCK:
