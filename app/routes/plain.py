@@ -84,11 +84,12 @@ async def _found(scope: Scope, receive: Receive, accept: str) -> Response | None
     operation = parse_request("GET", scope["query_string"], {})
     if not isinstance(operation, QueryOperation) or operation.explain:
         return None
-    form, repeatable = await examined(operation, state.inspector, settings)
+    pool = QueryPool(Request(scope, receive))
+    form, repeatable = await examined(operation, pool, settings)
     chosen = _choose(accept, form) if len(accept) <= _USUAL else negotiate([accept], formats(form))
     if chosen.format is HTML or state.federation.concerns(operation.text):
         return None
-    return await answered(query_of(operation, chosen), chosen, repeatable, QueryPool(Request(scope, receive)))
+    return await answered(query_of(operation, chosen), chosen, repeatable, pool)
 
 
 @lru_cache(256)

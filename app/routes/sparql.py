@@ -17,7 +17,6 @@ from app.pages.rendering import render
 from app.protocol.negotiation import GRAPH_FORMATS, HTML, SOLUTION_FORMATS, Chosen, Format, negotiate
 from app.protocol.request import METHODS, DescriptionOperation, QueryOperation, UpdateOperation, parse_request
 from app.query.guard import QueryForm
-from app.query.inspector import Inspector
 from app.routes.bodies import read_body
 from app.routes.dependencies import QueryPool, Trace
 from app.routes.documented import WRITE_RESPONSES, answers, body, parameter, problems
@@ -123,7 +122,7 @@ def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Re
 async def _answer(
     operation: QueryOperation, accept: Sequence[str], pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
-    form, repeatable = await examined(operation, pool.inspector, settings)
+    form, repeatable = await examined(operation, pool, settings)
     chosen = negotiate(accept, formats(form))
     query = query_of(operation, chosen)
     if chosen.format is not HTML and not federation.concerns(query.text):
@@ -148,11 +147,11 @@ def formats(form: QueryForm) -> tuple[Format, ...]:
     return (*(GRAPH_FORMATS if form in _GRAPH_FORMS else SOLUTION_FORMATS), HTML)
 
 
-async def examined(operation: QueryOperation, inspector: Inspector, settings: Settings) -> tuple[QueryForm, bool]:
+async def examined(operation: QueryOperation, pool: QueryPool, settings: Settings) -> tuple[QueryForm, bool]:
     """What form of query it is, and whether its answer may be given again. Raises what `Inspector.examine` does."""
     level = logging.INFO if settings.log_queries else logging.DEBUG
     _log.log(level, "query", extra=fields(text=operation.text))
-    return await inspector.examine(operation.text)
+    return await pool.examine(operation.text)
 
 
 async def _ask(
@@ -176,7 +175,7 @@ async def _explain(
     request: Request, operation: QueryOperation, pool: QueryPool, federation: Federation, settings: Settings
 ) -> Response:
     """How the query was answered, with the answer; or how far it got, with the error and its status."""
-    form, _ = await examined(operation, pool.inspector, settings)
+    form, _ = await examined(operation, pool, settings)
     explanation = Explanation([], [], operation.text)
     is_page = _prefers_page(request)
     try:

@@ -79,18 +79,21 @@ _QUICK = 0.1
 _NICE, _VERY_NICE = 10, 15
 """The claim to the processor of a process set aside, a tenth of that of another, and once it is long, a thirtieth."""
 
-_BUDGET = 60.0
-"""Worker seconds a minute for clients from elsewhere, where the operator has said nothing."""
-
 
 class WorkerPool:
     """`settings.workers` processes that answer from the published generation. To be used in one event loop.
 
-    `runs` counts what becomes of queries. The processes come from the nursery, or from one of the pool's own.
+    `runs` counts what becomes of queries. The processes come from the nursery, or from one of the pool's own,
+    and clients are charged in the ledger, or likewise.
     """
 
     def __init__(
-        self, data: Path, settings: Settings, runs: Runs | None = None, nursery: Nursery | None = None
+        self,
+        data: Path,
+        settings: Settings,
+        runs: Runs | None = None,
+        nursery: Nursery | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.data = DataDirectory(data)
         self._nursery = nursery or Nursery(settings.worker_memory)
@@ -98,7 +101,7 @@ class WorkerPool:
         self._pointer = data / "CURRENT"
         self._counts = runs or Runs()
         self._settings = settings
-        self._ledger = Ledger(settings.client_seconds or _BUDGET)
+        self._ledger = ledger or Ledger(settings.client_seconds)
         self._idle: list[Worker] = []
         self._workers: set[Worker] = set()
         self._runs: set[_Run] = set()
@@ -250,7 +253,7 @@ class WorkerPool:
             return self._idle.pop()
         loop = asyncio.get_running_loop()
         waiting = Waiting(caller, quick, loop.create_future())
-        self._make_room(caller)
+        self._waiting.make_room(caller, self._settings.queue)
         self._waiting.join(waiting)
         timer = loop.call_later(self._settings.queue_wait, self._waited_too_long, waiting)
         self._settle()
@@ -270,19 +273,6 @@ class WorkerPool:
         if not waiting.worker.done():
             waited = f"{self._settings.queue_wait:g}"
             waiting.worker.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
-
-    def _make_room(self, caller: Caller) -> None:
-        """See to a place in the queue: where it is full, somebody who has more queries in it than others loses one."""
-        if len(self._waiting) < self._settings.queue:
-            return
-        counts = self._waiting.counts()
-        name, most = counts.most_common(1)[0]
-        busy = Busy(f"{len(self._waiting)} queries are waiting already; try again in a few seconds.")
-        if most <= counts[caller.name] + 1:
-            raise busy
-        latest = self._waiting.latest(name)
-        self._waiting.leave(latest)
-        latest.worker.set_exception(busy)
 
     def _may_have_worker(self, quick: bool) -> bool:
         """Whether there is a free worker for such a query. Those of clients of slow ones never have all that there are.
