@@ -29,6 +29,10 @@ class Waiting:
     worker: "Future[Any]"
     since: float = field(default_factory=time.monotonic)
 
+    def waited(self) -> float:
+        """Seconds since."""
+        return time.monotonic() - self.since
+
 
 class Line:
     """Those who wait. `spent` says what a caller has spent lately.

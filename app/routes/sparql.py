@@ -21,7 +21,7 @@ from app.routes.bodies import read_body
 from app.routes.dependencies import QueryPool, Trace
 from app.routes.documented import WRITE_RESPONSES, answers, body, parameter, problems
 from app.routes.problems import problem
-from app.routes.updates import body_limit, run_update
+from app.routes.updates import FIELDS_BYTES, body_limit, run_update
 from app.settings import Settings
 from app.store.base import Answer, Query
 from app.store.large import LargeAnswer
@@ -107,7 +107,11 @@ async def _read_body(request: Request, settings: Settings) -> bytes:
     )
     if settings.writing != "off":
         longest = max(longest, settings.write_bytes)
-    return await read_body(request, body_limit(longest), too_large)
+    body = await read_body(request, body_limit(longest), too_large)
+    # Told before it is decoded, as that holds up everybody: an escape leaves one byte of three.
+    if len(body) - 2 * body.count(b"%") > longest + FIELDS_BYTES:
+        raise too_large
+    return body
 
 
 def _describe(request: Request, settings: Settings, accept: Sequence[str]) -> Response:

@@ -5,10 +5,11 @@ query runs in a worker process, and no longer than the deadline; a worker that d
 is replaced at once.
 
 No query holds up those of others either. One that is not answered in a moment is set aside: its process goes on beside
-the workers, with a claim to the processor that shrinks with what it has had of it, and a new one takes its place. Only
-`slow_queries` of them can be set aside; when further ones turn out to be slow and keep others from being answered, the
-client that has spent the most loses one. Whoever waits is served by what he asked for lately (see `app.query.line`),
-and one worker is always left to clients of quick queries.
+the workers, with a claim to the processor that shrinks with what it has had of it, and a new one takes its place. Where
+a client's queries have been slow, the next one has the smaller claim from its beginning. Only `slow_queries` of them
+can be set aside; when further ones turn out to be slow and keep others from being answered, the client that has spent
+the most loses one. Whoever waits is served by what he asked for lately (see `app.query.line`), and one worker is always
+left to clients of quick queries.
 """
 
 import asyncio
@@ -76,6 +77,12 @@ _LOOK = 0.5
 _QUICK = 0.1
 """Seconds that the queries of a client take on average, at most, for it to get the last free worker."""
 
+_ABOUT = 1.0
+"""Seconds after a quick query during which the next one is to be expected."""
+
+_PATIENCE = 1.0
+"""Seconds that a query likely to be slow leaves the workers to quick ones, and waits for others of its kind."""
+
 _NICE, _VERY_NICE = 10, 15
 """The claim to the processor of a process set aside, a tenth of that of another, and once it is long, a thirtieth."""
 
@@ -107,6 +114,7 @@ class WorkerPool:
         self._runs: set[_Run] = set()
         self._waiting = Line(self._ledger.spent)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._quick_seen = -math.inf
         self._generation = 0
         self._seen: tuple[int, int] | None = None
         self._quads: tuple[int, int | None] = (0, 0)
@@ -220,11 +228,16 @@ class WorkerPool:
         self, worker: "Worker", request: dict[str, Any], caller: Caller
     ) -> tuple[dict[str, Any], bytes | LargeBody]:
         loop = asyncio.get_running_loop()
-        known_as_quick = self._is_quick(caller) and self._ledger.expected(caller) is not None
-        run = _Run(worker, caller, known_as_quick, loop.time(), worker.processor_time())
+        known, quick = self._ledger.expected(caller) is not None, self._is_quick(caller)
+        run = _Run(worker, caller, known and quick, loop.time(), worker.processor_time())
         self._runs.add(run)
-        self._let_others_by()
-        self._schedule(run, _HEAVY, self._turned_heavy)
+        if run.quick:
+            self._quick_seen = run.started
+        if known and not quick and caller is not HOUSE and self._quick_about():
+            self._count_as_heavy(run)
+        else:
+            self._let_others_by()
+            self._schedule(run, _HEAVY, self._turned_heavy)
         try:
             header, body = await worker.ask({"generation": self.generation, **request})
         except WorkerLost:
@@ -256,6 +269,7 @@ class WorkerPool:
         self._waiting.make_room(caller, self._settings.queue)
         self._waiting.join(waiting)
         timer = loop.call_later(self._settings.queue_wait, self._waited_too_long, waiting)
+        patience = loop.call_later(_PATIENCE, self._settle)
         self._settle()
         try:
             worker: Worker = await waiting.worker
@@ -267,6 +281,7 @@ class WorkerPool:
             raise
         finally:
             timer.cancel()
+            patience.cancel()
         return worker
 
     def _waited_too_long(self, waiting: Waiting) -> None:
@@ -274,15 +289,22 @@ class WorkerPool:
             waited = f"{self._settings.queue_wait:g}"
             waiting.worker.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
 
-    def _may_have_worker(self, quick: bool) -> bool:
+    def _may_have_worker(self, quick: bool, patient: bool = False) -> bool:
         """Whether there is a free worker for such a query. Those of clients of slow ones never have all that there are.
 
+        Nor do they take one for more than a moment while quick ones are about: who cannot be set aside waits for that.
         There may be one less than usual for a moment, while another takes the place of one that has been set aside.
         """
         if quick or not self._idle or self._settings.workers == 1:
             return bool(self._idle)
         seated = [run for run in self._runs if not run.aside]
-        return sum(not run.quick for run in seated) + 1 < len(seated) + len(self._idle)
+        if sum(not run.quick for run in seated) + 1 >= len(seated) + len(self._idle):
+            return False
+        return patient or not self._quick_about() or sum(run.heavy for run in self._runs) < self._settings.slow_queries
+
+    def _quick_about(self) -> bool:
+        """Whether somebody has asked for what is quickly answered a moment ago."""
+        return asyncio.get_running_loop().time() - self._quick_seen < _ABOUT
 
     def _is_quick(self, caller: Caller) -> bool:
         """Whether the next query is likely to be quick; of strangers that is believed once at a time."""
@@ -295,7 +317,7 @@ class WorkerPool:
         """Bring together who waits, what is free and what is slow, after any of these has changed."""
         if self._closed:
             return
-        while (turn := self._waiting.first()) and self._may_have_worker(turn.quick):
+        while (turn := self._waiting.first()) and self._may_have_worker(turn.quick, turn.waited() > _PATIENCE):
             self._waiting.leave(turn)
             if not turn.worker.done():
                 turn.worker.set_result(self._idle.pop())
@@ -336,10 +358,13 @@ class WorkerPool:
         if running < _SLOW and run.processor_time() < _HEAVY / 2:
             self._schedule(run, running + _HEAVY, self._turned_heavy)
             return
+        self._count_as_heavy(run)
+        self._settle()
+
+    def _count_as_heavy(self, run: "_Run") -> None:
         self._schedule(run, _SLOW, self._turned_slow)
         run.heavy = True
         self._set_aside()
-        self._settle()
 
     def _turned_slow(self, run: "_Run") -> None:
         now = asyncio.get_running_loop().time()
@@ -447,7 +472,8 @@ class WorkerPool:
 class _Run:
     """A query on a worker: since when, until when it has been charged, and what has become of it.
 
-    `quick` is what was known of its caller, `slow` what it has turned out to be.
+    `quick` is what was known of its caller; `heavy`, `slow` and `long` what it has turned out to be. The first of these
+    is taken for granted where its queries have been slow.
     """
 
     worker: "Worker"
