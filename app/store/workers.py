@@ -5,11 +5,11 @@ query runs in a worker process, and no longer than the deadline; a worker that d
 is replaced at once.
 
 No query holds up those of others either. One that is not answered in a moment is set aside: its process goes on beside
-the workers, with a claim to the processor that shrinks with what it has had of it, and a new one takes its place. Where
-a client's queries have been slow, the next one has the smaller claim from its beginning. Only `slow_queries` of them
-can be set aside; when further ones turn out to be slow and keep others from being answered, the client that has spent
-the most loses one. Whoever waits is served by what he asked for lately (see `app.query.line`), and one worker is always
-left to clients of quick queries.
+the workers, with a claim to the processor that shrinks with what it has had of it, and a new one takes its place. While
+quick queries are about, the next one of a client whose queries have been slow begins like that. Only `slow_queries` of
+them can be set aside; when further ones turn out to be slow and keep others from being answered, the client that has
+spent the most loses one. Whoever waits is served by what he asked for lately (see `app.query.line`), and one worker is
+always left to clients of quick queries.
 """
 
 import asyncio
@@ -114,6 +114,8 @@ class WorkerPool:
         self._runs: set[_Run] = set()
         self._waiting = Line(self._ledger.spent)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._starting = 0
+        self._beside: set[Worker] = set()
         self._quick_seen = -math.inf
         self._generation = 0
         self._seen: tuple[int, int] | None = None
@@ -228,16 +230,19 @@ class WorkerPool:
         self, worker: "Worker", request: dict[str, Any], caller: Caller
     ) -> tuple[dict[str, Any], bytes | LargeBody]:
         loop = asyncio.get_running_loop()
-        known, quick = self._ledger.expected(caller) is not None, self._is_quick(caller)
-        run = _Run(worker, caller, known and quick, loop.time(), worker.processor_time())
+        known_as_quick = self._is_quick(caller) and self._ledger.expected(caller) is not None
+        run = _Run(worker, caller, known_as_quick, loop.time(), worker.processor_time())
         self._runs.add(run)
         if run.quick:
             self._quick_seen = run.started
-        if known and not quick and caller is not HOUSE and self._quick_about():
-            self._count_as_heavy(run)
+        if worker in self._beside:
+            self._beside.remove(worker)
+            run.heavy = run.aside = True
+            run.nice = _NICE
+            self._schedule(run, _SLOW, self._turned_slow)
         else:
-            self._let_others_by()
             self._schedule(run, _HEAVY, self._turned_heavy)
+        self._let_others_by()
         try:
             header, body = await worker.ask({"generation": self.generation, **request})
         except WorkerLost:
@@ -262,7 +267,7 @@ class WorkerPool:
     async def _take(self, caller: Caller) -> "Worker":
         """A free worker. Raises Busy when that takes too long, or too many are waiting."""
         quick = self._is_quick(caller)
-        if not self._waiting and self._may_have_worker(quick):
+        if quick and self._idle and not self._waiting:
             return self._idle.pop()
         loop = asyncio.get_running_loop()
         waiting = Waiting(caller, quick, loop.create_future())
@@ -272,35 +277,71 @@ class WorkerPool:
         patience = loop.call_later(_PATIENCE, self._settle)
         self._settle()
         try:
-            worker: Worker = await waiting.worker
+            worker: Worker | None = await waiting.worker
         except BaseException:
             if waiting.worker.done() and not waiting.worker.cancelled() and not waiting.worker.exception():
-                self._idle.append(waiting.worker.result())
+                self._take_back(waiting.worker.result())
             self._waiting.leave(waiting)
             self._settle()
             raise
         finally:
             timer.cancel()
             patience.cancel()
-        return worker
+        return worker or await self._start_beside()
+
+    def _take_back(self, worker: "Worker | None") -> None:
+        if worker:
+            self._idle.append(worker)
+        else:
+            self._starting -= 1
+
+    async def _start_beside(self) -> "Worker":
+        """A worker for one query that is likely to be slow, beside the others from its beginning."""
+        try:
+            worker = await self._start_worker(_NICE)
+            self._beside.add(worker)
+            return worker
+        except (StoreError, WorkerLost, OSError) as error:
+            _log.error("A query worker does not start: %s", error)
+            raise Busy("No worker could be started for the query; try again later.") from error
+        finally:
+            self._starting -= 1
+            self._settle()
 
     def _waited_too_long(self, waiting: Waiting) -> None:
         if not waiting.worker.done():
             waited = f"{self._settings.queue_wait:g}"
             waiting.worker.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
 
-    def _may_have_worker(self, quick: bool, patient: bool = False) -> bool:
+    def _serve(self, waiting: Waiting) -> bool:
+        """Give a worker to somebody, or the place for one beside the others, if that can be; say whether it could.
+
+        While quick queries are about, those likely to be slow leave the workers to them, and wait a while for a place.
+        """
+        leaves = not waiting.quick and waiting.caller is not HOUSE and self._quick_about()
+        if leaves and self._room() > 0:
+            self._starting += 1
+            waiting.worker.set_result(None)
+        elif self._may_have_worker(waiting.quick) and not (leaves and waiting.waited() < _PATIENCE):
+            waiting.worker.set_result(self._idle.pop())
+        else:
+            return False
+        return True
+
+    def _room(self) -> int:
+        """How many more queries may go on beside the workers."""
+        beside = sum(run.aside for run in self._runs) + len(self._beside) + self._starting
+        return max(0, self._settings.slow_queries - beside)
+
+    def _may_have_worker(self, quick: bool) -> bool:
         """Whether there is a free worker for such a query. Those of clients of slow ones never have all that there are.
 
-        Nor do they take one for more than a moment while quick ones are about: who cannot be set aside waits for that.
         There may be one less than usual for a moment, while another takes the place of one that has been set aside.
         """
         if quick or not self._idle or self._settings.workers == 1:
             return bool(self._idle)
         seated = [run for run in self._runs if not run.aside]
-        if sum(not run.quick for run in seated) + 1 >= len(seated) + len(self._idle):
-            return False
-        return patient or not self._quick_about() or sum(run.heavy for run in self._runs) < self._settings.slow_queries
+        return sum(not run.quick for run in seated) + 1 < len(seated) + len(self._idle)
 
     def _quick_about(self) -> bool:
         """Whether somebody has asked for what is quickly answered a moment ago."""
@@ -317,10 +358,8 @@ class WorkerPool:
         """Bring together who waits, what is free and what is slow, after any of these has changed."""
         if self._closed:
             return
-        while (turn := self._waiting.first()) and self._may_have_worker(turn.quick, turn.waited() > _PATIENCE):
+        while (turn := self._waiting.first()) and (turn.worker.done() or self._serve(turn)):
             self._waiting.leave(turn)
-            if not turn.worker.done():
-                turn.worker.set_result(self._idle.pop())
         if turn and (victim := self._victim(turn.caller)):
             victim.stopped = True
             victim.worker.kill()
@@ -358,13 +397,10 @@ class WorkerPool:
         if running < _SLOW and run.processor_time() < _HEAVY / 2:
             self._schedule(run, running + _HEAVY, self._turned_heavy)
             return
-        self._count_as_heavy(run)
-        self._settle()
-
-    def _count_as_heavy(self, run: "_Run") -> None:
         self._schedule(run, _SLOW, self._turned_slow)
         run.heavy = True
         self._set_aside()
+        self._settle()
 
     def _turned_slow(self, run: "_Run") -> None:
         now = asyncio.get_running_loop().time()
@@ -392,9 +428,8 @@ class WorkerPool:
 
     def _set_aside(self) -> None:
         """Let heavy queries go on beside the workers, as far as there is room for them."""
-        room = self._settings.slow_queries - sum(run.aside for run in self._runs)
         seated = sorted((run for run in self._runs if run.heavy and not run.aside), key=lambda run: run.started)
-        for run in seated[: max(0, room)]:
+        for run in seated[: self._room()]:
             run.aside = True
             self._spawn(self._start_another())
         self._let_others_by()
@@ -433,7 +468,12 @@ class WorkerPool:
                 await asyncio.sleep(1)
 
     async def _add_worker(self) -> None:
-        worker = await Worker.start(self._nursery, "app.store.worker", self.data.path, self._settings)
+        worker = await self._start_worker()
+        self._idle.append(worker)
+        self._settle()
+
+    async def _start_worker(self, nice: int = 0) -> "Worker":
+        worker = await Worker.start(self._nursery, "app.store.worker", self.data.path, self._settings, nice)
         self._workers.add(worker)
         try:
             # It opens the generation now, so that no query waits for that; if it cannot, the query will be told.
@@ -441,8 +481,7 @@ class WorkerPool:
         except BaseException:
             self._end(worker)
             raise
-        self._idle.append(worker)
-        self._settle()
+        return worker
 
     async def _watch(self) -> None:
         while True:
@@ -473,7 +512,7 @@ class _Run:
     """A query on a worker: since when, until when it has been charged, and what has become of it.
 
     `quick` is what was known of its caller; `heavy`, `slow` and `long` what it has turned out to be. The first of these
-    is taken for granted where its queries have been slow.
+    is taken for granted where it is not on one of the pool's workers.
     """
 
     worker: "Worker"
@@ -514,15 +553,18 @@ class Worker:
         self._pid = 0
 
     @classmethod
-    async def start(cls, nursery: Nursery, module: str, data: Path, settings: Settings) -> "Worker":
+    async def start(cls, nursery: Nursery, module: str, data: Path, settings: Settings, nice: int = 0) -> "Worker":
         """Start a process that does what the module says with the data, and wait until it is ready.
 
-        Raises StoreError when it is not in time.
+        It leaves the processor to others from its beginning, as far as `nice` says. Raises StoreError when it is not in
+        time.
         """
         ours, theirs = socket.socketpair()
         try:
             with theirs:
                 number = await nursery.fork(module, data, settings.answer_bytes, theirs)
+            if nice:
+                nursery.make_nice(number, nice)
             streams = await asyncio.open_unix_connection(sock=ours, limit=IN_MEMORY)
             worker = cls(nursery, number, streams, settings.answer_bytes)
         except BaseException:

@@ -2,7 +2,6 @@
 
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import pytest
 from app.store.base import ReplaceGraph
 from app.store.embedded import EmbeddedStore
 from tests.attack.bombs import BOMBS
+from tests.attack.crowd import Crowd
 from tests.attack.live import Live, serving
 
 CONTAINED = {200, 400, 413, 429, 500, 503, 504}
@@ -39,7 +39,7 @@ def live(data: Path) -> Iterator[Live]:
         yield running
 
 
-CLIENTS, ATTACKERS = 8, 3
+ATTACKERS = 3
 TIMES = 3
 """How many times as long as without bombs 99 of 100 answers may take beside them."""
 
@@ -51,38 +51,6 @@ ATTEMPTS = 3
 QUIET_SECONDS = 2.0
 
 
-class Crowd:
-    """Clients that ask what is quickly answered, each from an address of its own, and note how long they wait."""
-
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self._done = threading.Event()
-        self._pool = ThreadPoolExecutor(CLIENTS)
-        self.waits: list[float] = []
-        self.statuses: set[int] = set()
-        self._asking = [self._pool.submit(self._ask, number) for number in range(CLIENTS)]
-
-    def _ask(self, number: int) -> None:
-        count = 0
-        while not self._done.is_set():
-            count += 1
-            query = f"SELECT ?o {{ <http://e/s{number * 300 + count % 300}> ?p ?o }} # {time.monotonic_ns()}"
-            status, body, seconds = self._live.ask(query, f"127.0.0.{10 + number}")
-            self.statuses.add(status)
-            self.waits.append(seconds)
-            assert b"http://e/s" in body
-            time.sleep(0.01)
-
-    def stop(self) -> list[float]:
-        """End, and return how long each answer took."""
-        self._done.set()
-        for each in self._asking:
-            each.result()
-        self._pool.shutdown()
-        assert self.statuses == {200}
-        return self.waits
-
-
 def p99(waits: Sequence[float]) -> float:
     """The time within which 99 of 100 were answered."""
     return sorted(waits)[int(len(waits) * 0.99)]
@@ -90,13 +58,13 @@ def p99(waits: Sequence[float]) -> float:
 
 @pytest.fixture(scope="module")
 def forms() -> dict[str, bytes]:
-    """The bombs as they are sent: encoding them would keep the clients, which are threads beside, from their work."""
+    """The bombs as they are sent: encoding them is work that would keep the service from the processor."""
     return {name: urlencode({"query": bomb}).encode() for name, bomb in BOMBS.items()}
 
 
 def attacked(live: Live, forms: dict[str, bytes]) -> list[float]:
     """Have all bombs thrown, and return how long the answers to others took meanwhile."""
-    crowd = Crowd(live)
+    crowd = Crowd(live.port)
     with ThreadPoolExecutor(ATTACKERS) as attackers:
         attacks = attackers.map(lambda form: live.post(form, "127.0.0.66"), forms.values())
         answers = dict(zip(forms, attacks, strict=True))
@@ -109,7 +77,7 @@ def attacked(live: Live, forms: dict[str, bytes]) -> list[float]:
 
 def quiet(live: Live) -> list[float]:
     """How long the answers to the same clients take while nobody attacks."""
-    crowd = Crowd(live)
+    crowd = Crowd(live.port)
     time.sleep(QUIET_SECONDS)
     return crowd.stop()
 
