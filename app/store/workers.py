@@ -80,7 +80,7 @@ _QUICK = 0.1
 _ABOUT = 1.0
 """Seconds after a quick query during which the next one is to be expected."""
 
-_PATIENCE = 1.0
+_PATIENCE = 0.5
 """Seconds that a query likely to be slow leaves the workers to quick ones, and waits for others of its kind."""
 
 _NICE, _VERY_NICE = 10, 15
@@ -265,7 +265,7 @@ class WorkerPool:
     # Whose turn it is
 
     async def _take(self, caller: Caller) -> "Worker":
-        """A free worker. Raises Busy when that takes too long, or too many are waiting."""
+        """A free worker, or one for this query alone. Raises Busy when that takes too long, or too many are waiting."""
         quick = self._is_quick(caller)
         if quick and self._idle and not self._waiting:
             return self._idle.pop()
@@ -274,7 +274,7 @@ class WorkerPool:
         self._waiting.make_room(caller, self._settings.queue)
         self._waiting.join(waiting)
         timer = loop.call_later(self._settings.queue_wait, self._waited_too_long, waiting)
-        patience = loop.call_later(_PATIENCE, self._settle)
+        patience = loop.call_later(1.1 * _PATIENCE, self._settle)  # A timer may be a little early.
         self._settle()
         try:
             worker: Worker | None = await waiting.worker
