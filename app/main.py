@@ -15,6 +15,7 @@ from app.errors import TrialweaveError
 from app.federation.federation import Federation
 from app.metrics import Metrics
 from app.pages.rendering import STATIC
+from app.query.budget import Ledger
 from app.query.cache import AnswerCache
 from app.query.inspector import Inspector
 from app.routes import (
@@ -118,14 +119,15 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
     counted = application.state.metrics = Metrics()
     nursery = Nursery(settings.worker_memory)
-    pool = application.state.pool = open_pool(settings, counted.queries, nursery)
+    ledger = Ledger(settings.client_seconds)
+    pool = application.state.pool = open_pool(settings, counted.queries, nursery, ledger)
     validators = application.state.validators = ValidatorPool(settings, nursery, counted.validations)
     writes: WriteQueue = application.state.writes
     inspector: Inspector = application.state.inspector
     try:
         await pool.start()
         writes.start(nursery)
-        inspector.start(nursery)
+        inspector.start(nursery, ledger)
         _watch(counted, pool, validators)
         counted.cache(application.state.cache)
         with suppress(TrialweaveError):  # A remote store may come later, and counting may take longer than it may.

@@ -15,6 +15,9 @@ from app.errors import BudgetSpent
 
 __all__ = ["HOUSE", "Caller", "Ledger"]
 
+_BUDGET = 60.0
+"""Worker seconds a minute for clients from elsewhere, where the operator has said nothing."""
+
 _WINDOW = 60.0
 """Seconds in which an empty balance fills up."""
 
@@ -53,8 +56,8 @@ class _Account:
 class Ledger:
     """What every caller has spent lately. `budget` is in worker seconds a minute."""
 
-    def __init__(self, budget: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._budget = budget
+    def __init__(self, budget: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._budget = _BUDGET if budget is None else budget
         self._clock = clock
         self._accounts: OrderedDict[tuple[str, str], _Account] = OrderedDict()
 
@@ -86,13 +89,23 @@ class Ledger:
 
     def charge(self, caller: Caller, seconds: float) -> None:
         """Note what a query has cost, whatever became of it."""
+        for account in self._pay(caller, seconds):
+            account.mean = seconds if account.mean is None else account.mean + _WEIGHT * (seconds - account.mean)
+
+    def charge_reading(self, caller: Caller, seconds: float) -> None:
+        """Note what it has cost to look through a query. That says nothing of how long its answer will take."""
+        self._pay(caller, seconds)
+
+    def _pay(self, caller: Caller, seconds: float) -> list[_Account]:
+        accounts = []
         for key in {(caller.name, caller.connection), (caller.name, "")}:
             account = self._accounts.setdefault(key, _Account())
             self._accounts.move_to_end(key)
             account.spent, account.since = self._owed(account) + seconds, self._clock()
-            account.mean = seconds if account.mean is None else account.mean + _WEIGHT * (seconds - account.mean)
+            accounts.append(account)
         while len(self._accounts) > _KEPT:
             self._accounts.popitem(last=False)
+        return accounts
 
     @property
     def _rate(self) -> float:

@@ -1,4 +1,4 @@
-"""Who waits for a worker, and whose turn it is.
+"""Who waits for a worker, or for the inspector, and whose turn it is.
 
 Clients of quick queries come first, and among equals the one that has spent the least, then the one that came first.
 Whoever has waited for long counts as quick: a client whose last query was slow is not kept out by a crowd of others.
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.errors import Busy
 from app.query.budget import Caller
 
 __all__ = ["Line", "Waiting"]
@@ -19,18 +20,26 @@ _LONG = 1.0
 """Seconds of waiting after which nobody is passed any more by those whose queries are quicker."""
 
 
+def _nothing(_: Any) -> None:
+    """Begin nothing."""
+
+
 @dataclass(eq=False, slots=True)
 class Waiting:
     """Somebody who waits. `quick` says whether the query is likely to be.
 
-    `begin` has a worker begin with the query, and `run` will be what comes of that.
+    `turn` is done once his turn has come: it gets what `begin` makes of what he is given.
     """
 
     caller: Caller
     quick: bool
-    run: "Future[Any]"
-    begin: Callable[[Any], Any]
+    turn: "Future[Any]"
+    begin: Callable[[Any], Any] = _nothing
     since: float = field(default_factory=time.monotonic)
+
+    def waited(self) -> float:
+        """Seconds since."""
+        return time.monotonic() - self.since
 
 
 class Line:
@@ -52,6 +61,22 @@ class Line:
         """Stand at the end."""
         self._rows.setdefault((waiting.caller.name, waiting.quick), deque()).append(waiting)
         self._length += 1
+
+    def make_room(self, caller: Caller, places: int) -> None:
+        """See to a place: where none is left, somebody who has more queries in line than others loses one.
+
+        Raises Busy when that is the caller himself.
+        """
+        if self._length < places:
+            return
+        counts = self.counts()
+        name, most = counts.most_common(1)[0]
+        busy = Busy(f"{self._length} queries are waiting already; try again in a few seconds.")
+        if most <= counts[caller.name] + 1:
+            raise busy
+        latest = self.latest(name)
+        self.leave(latest)
+        latest.turn.set_exception(busy)
 
     def leave(self, waiting: Waiting) -> None:
         """Go away, if still there."""

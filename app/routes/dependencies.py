@@ -13,6 +13,7 @@ from fastapi import Depends, Request, Response
 from app.federation.federation import Federation
 from app.metrics import Metrics
 from app.query.budget import Caller
+from app.query.guard import QueryForm
 from app.query.inspector import Inspector
 from app.routes.clients import caller_of
 from app.settings import Settings
@@ -100,8 +101,9 @@ class QueryPool:
     """
 
     def __init__(self, request: Request, *, watched: bool = False) -> None:
-        self.inspector: Inspector = request.app.state.inspector
+        self._inspector: Inspector = request.app.state.inspector
         self._request = request
+        self._caller = caller_of(request)
         self._watched = watched
         self._source: WorkerSource = request.app.state.pool
         self._trace: Trace = request.scope.get("trialweave.trace") or Trace()
@@ -116,6 +118,10 @@ class QueryPool:
         """How many worker processes run now."""
         return self._source.alive
 
+    async def examine(self, text: str) -> tuple[QueryForm, bool]:
+        """What form of query it is, and whether its answer may be given again. Raises what `Inspector.examine` does."""
+        return await self._inspector.examine(text, self._caller)
+
     async def run(self, query: Query, repeatable: bool = True) -> Answer:
         """Answer the query, in memory; errors as those of `answer`."""
         answer = await self.answer(query, repeatable)
@@ -124,7 +130,7 @@ class QueryPool:
     async def answer(self, query: Query, repeatable: bool = True) -> Answer | LargeAnswer:
         """Answer the query; errors as those of the pool. Say so where the same query may have another answer."""
         with nullcontext() if self._watched else self._while_connected():
-            answer = await self._source.answer(query, caller_of(self._request))
+            answer = await self._source.answer(query, self._caller)
         self._trace.generations.add(answer.generation)
         self._trace.queries += 1
         self._trace.volatile |= not repeatable

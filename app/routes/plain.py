@@ -76,12 +76,12 @@ async def _found(scope: Scope, receive: Receive) -> Response | None:
     operation = parse_request("GET", scope["query_string"], {})
     if not isinstance(operation, QueryOperation) or operation.explain:
         return None
-    form, repeatable = await examined(operation, state.inspector, settings)
+    pool = QueryPool(Request(scope, receive), watched=True)
+    form, repeatable = await examined(operation, pool, settings)
     accept = ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"accept")
     chosen = _choose(accept, form) if len(accept) <= _USUAL else negotiate([accept], formats(form))
     if chosen.format is HTML or state.federation.concerns(operation.text):
         return None
-    pool = QueryPool(Request(scope, receive), watched=True)
     return await answered(query_of(operation, chosen), chosen, repeatable, pool)
 
 

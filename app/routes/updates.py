@@ -19,9 +19,12 @@ from app.settings import Settings
 from app.store.writes import WriteQueue, Written
 from loaders.link.identifiers import BASE
 
-__all__ = ["audited", "body_limit", "router", "run_update"]
+__all__ = ["FIELDS_BYTES", "audited", "body_limit", "router", "run_update"]
 
 router = APIRouter(tags=["SPARQL"])
+
+FIELDS_BYTES = 16 * 1024
+"""Bytes that the names and shorter fields of a form may have beside its longest."""
 
 _FORM_OVERHEAD = 3  # Percent-encoding triples a byte.
 
@@ -60,7 +63,7 @@ async def options() -> Response:
 
 def body_limit(text_bytes: int) -> int:
     """How many bytes a form may have whose longest field has that many."""
-    return _FORM_OVERHEAD * text_bytes + 16 * 1024
+    return _FORM_OVERHEAD * text_bytes + FIELDS_BYTES
 
 
 async def run_update(operation: UpdateOperation, request: Request, writes: WriteQueue, settings: Settings) -> Response:

@@ -37,6 +37,7 @@ def main() -> None:
     """Do what the parent asks for until it is gone."""
     descriptor, memory = map(int, sys.argv[1:3])
     _name_process("store.forking")
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # No terminal stops who tells of an error in the background.
     leave_network()
     limit_memory(memory)
     gc.collect()
@@ -119,7 +120,8 @@ def _become_worker(request: dict[str, Any], descriptor: int, server: int) -> NoR
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.setsid()
+        # A group, but no session: where sessions share the processor evenly, niceness counts inside of each only.
+        os.setpgid(0, 0)
         _name_process(request["module"].removeprefix("app."))
         if sys.platform.startswith("linux"):
             ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, int(signal.SIGKILL))
@@ -139,10 +141,7 @@ def _name_process(name: str) -> None:
 def _be_nice(pid: int, by: int) -> None:
     with suppress(OSError):
         # The process leads a group of its own. On Linux, the call for a process would be for one of its threads.
-        os.setpriority(os.PRIO_PGRP, pid, by)
-    with suppress(OSError):
-        # It also leads a session, and where sessions share the processor evenly that alone would change nothing.
-        Path(f"/proc/{pid}/autogroup").write_text(str(by))
+        os.setpriority(os.PRIO_PGRP, pid, os.getpriority(os.PRIO_PROCESS, 0) + by)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,10 @@ class Nursery:
         self._send({"kill": number})
 
     def make_nice(self, number: int, nice: int) -> None:
-        """Have the worker leave the processor to others from now on (see nice(1)); it cannot get it back."""
+        """Have the worker leave the processor to others from now on (see nice(1)); it cannot get it back.
+
+        `nice` is added to the service's own niceness.
+        """
         self._send({"nice": number, "by": nice})
 
     async def close(self) -> None:
@@ -72,7 +75,9 @@ class Nursery:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the service, which then stops its workers.
+                # Ctrl-C is for the service, which then stops its workers. But they share its session: where sessions
+                # share the processor evenly, each worker would otherwise have as much of it as the service.
+                process_group=0,
                 env=_environment(),
             )
         self._control = ours

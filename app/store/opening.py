@@ -6,7 +6,7 @@ from typing import BinaryIO, Protocol, Self
 
 from app.errors import StoreError
 from app.metrics import Runs
-from app.query.budget import Caller
+from app.query.budget import Caller, Ledger
 from app.settings import Settings
 from app.store.base import Answer, Query, Store, StoreInfo
 from app.store.embedded import PATIENCE, EmbeddedReader, EmbeddedStore
@@ -121,15 +121,17 @@ def open_writer(data: Path) -> Writer:
     return RemoteStore(data, settings)
 
 
-def open_pool(settings: Settings, runs: Runs | None = None, nursery: Nursery | None = None) -> Pool:
+def open_pool(
+    settings: Settings, runs: Runs | None = None, nursery: Nursery | None = None, ledger: Ledger | None = None
+) -> Pool:
     """Make the service's pool; it is not started yet. `runs` counts what becomes of queries.
 
-    Workers come from the nursery, where the store needs any.
+    Workers come from the nursery, where the store needs any, and clients are charged for them in the ledger.
     """
     if settings.store_url is None:
         from app.store.workers import WorkerPool
 
-        return WorkerPool(settings.data, settings, runs, nursery)
+        return WorkerPool(settings.data, settings, runs, nursery, ledger)
     from app.store.remote import RemotePool
 
     return RemotePool(settings, runs)

@@ -5,10 +5,11 @@ query runs in a worker process, and no longer than the deadline; a worker that d
 is replaced at once.
 
 No query holds up those of others either. One that is not answered in a moment is set aside: its process goes on beside
-the workers, with a claim to the processor that shrinks with what it has had of it, and a new one takes its place. Only
-`slow_queries` of them can be set aside; when further ones turn out to be slow and keep others from being answered, the
-client that has spent the most loses one. Whoever waits is served by what he asked for lately (see `app.query.line`),
-and one worker is always left to clients of quick queries.
+the workers, with a claim to the processor that shrinks with what it has had of it, and a new one takes its place. While
+quick queries are about, the next one of a client whose queries have been slow begins like that. Only `slow_queries` of
+them can be set aside; when further ones turn out to be slow and keep others from being answered, the client that has
+spent the most loses one. Whoever waits is served by what he asked for lately (see `app.query.line`), and one worker is
+always left to clients of quick queries.
 """
 
 import asyncio
@@ -75,21 +76,30 @@ _LOOK = 0.5
 _QUICK = 0.1
 """Seconds that the queries of a client take on average, at most, for it to get the last free worker."""
 
+_ABOUT = 1.0
+"""Seconds after a quick query during which the next one is to be expected."""
+
+_PATIENCE = 0.5
+"""Seconds that a query likely to be slow leaves the workers to quick ones, and waits for others of its kind."""
+
 _NICE, _VERY_NICE = 10, 15
 """The claim to the processor of a process set aside, a tenth of that of another, and once it is long, a thirtieth."""
-
-_BUDGET = 60.0
-"""Worker seconds a minute for clients from elsewhere, where the operator has said nothing."""
 
 
 class WorkerPool:
     """`settings.workers` processes that answer from the published generation. To be used in one event loop.
 
-    `runs` counts what becomes of queries. The processes come from the nursery, or from one of the pool's own.
+    `runs` counts what becomes of queries. The processes come from the nursery, or from one of the pool's own,
+    and clients are charged in the ledger, or likewise.
     """
 
     def __init__(
-        self, data: Path, settings: Settings, runs: Runs | None = None, nursery: Nursery | None = None
+        self,
+        data: Path,
+        settings: Settings,
+        runs: Runs | None = None,
+        nursery: Nursery | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.data = DataDirectory(data)
         self._nursery = nursery or Nursery(settings.worker_memory)
@@ -97,12 +107,15 @@ class WorkerPool:
         self._pointer = data / "CURRENT"
         self._counts = runs or Runs()
         self._settings = settings
-        self._ledger = Ledger(settings.client_seconds or _BUDGET)
+        self._ledger = ledger or Ledger(settings.client_seconds)
         self._idle: list[Worker] = []
         self._workers: set[Worker] = set()
         self._runs: set[_Run] = set()
         self._waiting = Line(self._ledger.spent)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._starting = 0
+        self._beside: set[Worker] = set()
+        self._quick_seen = -math.inf
         self._generation = 0
         self._seen: tuple[int, int] | None = None
         self._quads: tuple[int, int | None] = (0, 0)
@@ -221,8 +234,16 @@ class WorkerPool:
         run = _Run(worker, caller, known_as_quick, asyncio.get_running_loop().time(), worker.processor_time())
         worker.send({"generation": self.generation, **request})
         self._runs.add(run)
+        if run.quick:
+            self._quick_seen = run.started
+        if worker in self._beside:
+            self._beside.remove(worker)
+            run.heavy = run.aside = True
+            run.nice = _NICE
+            self._schedule(run, _SLOW, self._turned_slow)
+        else:
+            self._schedule(run, _HEAVY, self._turned_heavy)
         self._let_others_by()
-        self._schedule(run, _HEAVY, self._turned_heavy)
         return run
 
     async def _finish(self, run: "_Run") -> Frame:
@@ -248,47 +269,83 @@ class WorkerPool:
     # Whose turn it is
 
     async def _take(self, request: dict[str, Any], caller: Caller) -> "_Run":
-        """Have a free worker begin. Raises Busy when one takes too long to come, or too many are waiting."""
+        """Have a free worker begin, or one for this query alone.
+
+        Raises Busy when one takes too long to come, or too many are waiting.
+        """
         quick = self._is_quick(caller)
-        if not self._waiting and self._may_have_worker(quick):
+        if quick and self._idle and not self._waiting:
             return self._begin(self._idle.pop(), request, caller)
         loop = asyncio.get_running_loop()
+
+        def begin(worker: Worker | None) -> _Run | None:
+            return self._begin(worker, request, caller) if worker else None
+
         # Whoever gives a worker back has it begin with the next request at once: the one who waits for the answer may
         # have to wait for his turn in the event loop first, and the worker need not.
-        waiting = Waiting(caller, quick, loop.create_future(), lambda worker: self._begin(worker, request, caller))
-        self._make_room(caller)
+        waiting = Waiting(caller, quick, loop.create_future(), begin)
+        self._waiting.make_room(caller, self._settings.queue)
         self._waiting.join(waiting)
         timer = loop.call_later(self._settings.queue_wait, self._waited_too_long, waiting)
+        patience = loop.call_later(1.1 * _PATIENCE, self._settle)  # A timer may be a little early.
         self._settle()
         try:
-            run: _Run = await waiting.run
+            run: _Run | None = await waiting.turn
         except BaseException:
-            if waiting.run.done() and not waiting.run.cancelled() and not waiting.run.exception():
-                self._give_back(waiting.run.result())
+            if waiting.turn.done() and not waiting.turn.cancelled() and not waiting.turn.exception():
+                self._take_back(waiting.turn.result())
             self._waiting.leave(waiting)
             self._settle()
             raise
         finally:
             timer.cancel()
-        return run
+            patience.cancel()
+        return run or self._begin(await self._start_beside(), request, caller)
+
+    def _take_back(self, run: "_Run | None") -> None:
+        """Have what was given to somebody who has gone: a worker that has begun, or the place for one."""
+        if run:
+            self._give_back(run)
+        else:
+            self._starting -= 1
+
+    async def _start_beside(self) -> "Worker":
+        """A worker for one query that is likely to be slow, beside the others from its beginning."""
+        try:
+            worker = await self._start_worker(_NICE)
+            self._beside.add(worker)
+            return worker
+        except (StoreError, WorkerLost, OSError) as error:
+            _log.error("A query worker does not start: %s", error)
+            raise Busy("No worker could be started for the query; try again later.") from error
+        finally:
+            self._starting -= 1
+            self._settle()
 
     def _waited_too_long(self, waiting: Waiting) -> None:
-        if not waiting.run.done():
+        if not waiting.turn.done():
             waited = f"{self._settings.queue_wait:g}"
-            waiting.run.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
+            waiting.turn.set_exception(Busy(f"No worker became free within {waited} seconds; try again later."))
 
-    def _make_room(self, caller: Caller) -> None:
-        """See to a place in the queue: where it is full, somebody who has more queries in it than others loses one."""
-        if len(self._waiting) < self._settings.queue:
-            return
-        counts = self._waiting.counts()
-        name, most = counts.most_common(1)[0]
-        busy = Busy(f"{len(self._waiting)} queries are waiting already; try again in a few seconds.")
-        if most <= counts[caller.name] + 1:
-            raise busy
-        latest = self._waiting.latest(name)
-        self._waiting.leave(latest)
-        latest.run.set_exception(busy)
+    def _serve(self, waiting: Waiting) -> bool:
+        """Give a worker to somebody, or the place for one beside the others, if that can be; say whether it could.
+
+        While quick queries are about, those likely to be slow leave the workers to them, and wait a while for a place.
+        """
+        leaves = not waiting.quick and waiting.caller is not HOUSE and self._quick_about()
+        if leaves and self._room() > 0:
+            self._starting += 1
+            waiting.turn.set_result(None)
+        elif self._may_have_worker(waiting.quick) and not (leaves and waiting.waited() < _PATIENCE):
+            waiting.turn.set_result(waiting.begin(self._idle.pop()))
+        else:
+            return False
+        return True
+
+    def _room(self) -> int:
+        """How many more queries may go on beside the workers."""
+        beside = sum(run.aside for run in self._runs) + len(self._beside) + self._starting
+        return max(0, self._settings.slow_queries - beside)
 
     def _may_have_worker(self, quick: bool) -> bool:
         """Whether there is a free worker for such a query. Those of clients of slow ones never have all that there are.
@@ -299,6 +356,10 @@ class WorkerPool:
             return bool(self._idle)
         seated = [run for run in self._runs if not run.aside]
         return sum(not run.quick for run in seated) + 1 < len(seated) + len(self._idle)
+
+    def _quick_about(self) -> bool:
+        """Whether somebody has asked for what is quickly answered a moment ago."""
+        return asyncio.get_running_loop().time() - self._quick_seen < _ABOUT
 
     def _is_quick(self, caller: Caller) -> bool:
         """Whether the next query is likely to be quick; of strangers that is believed once at a time."""
@@ -311,11 +372,9 @@ class WorkerPool:
         """Bring together who waits, what is free and what is slow, after any of these has changed."""
         if self._closed:
             return
-        while (turn := self._waiting.first()) and self._may_have_worker(turn.quick):
-            self._waiting.leave(turn)
-            if not turn.run.done():
-                turn.run.set_result(turn.begin(self._idle.pop()))
-        if turn and (victim := self._victim(turn.caller)):
+        while (first := self._waiting.first()) and (first.turn.done() or self._serve(first)):
+            self._waiting.leave(first)
+        if first and (victim := self._victim(first.caller)):
             victim.stopped = True
             victim.worker.kill()
 
@@ -383,9 +442,8 @@ class WorkerPool:
 
     def _set_aside(self) -> None:
         """Let heavy queries go on beside the workers, as far as there is room for them."""
-        room = self._settings.slow_queries - sum(run.aside for run in self._runs)
         seated = sorted((run for run in self._runs if run.heavy and not run.aside), key=lambda run: run.started)
-        for run in seated[: max(0, room)]:
+        for run in seated[: self._room()]:
             run.aside = True
             self._spawn(self._start_another())
         self._let_others_by()
@@ -427,7 +485,12 @@ class WorkerPool:
                 await asyncio.sleep(1)
 
     async def _add_worker(self) -> None:
-        worker = await Worker.start(self._nursery, "app.store.worker", self.data.path, self._settings)
+        worker = await self._start_worker()
+        self._idle.append(worker)
+        self._settle()
+
+    async def _start_worker(self, nice: int = 0) -> "Worker":
+        worker = await Worker.start(self._nursery, "app.store.worker", self.data.path, self._settings, nice)
         self._workers.add(worker)
         try:
             # It opens the generation now, so that no query waits for that; if it cannot, the query will be told.
@@ -435,8 +498,7 @@ class WorkerPool:
         except BaseException:
             self._end(worker)
             raise
-        self._idle.append(worker)
-        self._settle()
+        return worker
 
     async def _watch(self) -> None:
         while True:
@@ -466,7 +528,8 @@ class WorkerPool:
 class _Run:
     """A query on a worker: since when, until when it has been charged, and what has become of it.
 
-    `quick` is what was known of its caller, `slow` what it has turned out to be.
+    `quick` is what was known of its caller; `heavy`, `slow` and `long` what it has turned out to be. The first of these
+    is taken for granted where it is not on one of the pool's workers.
     """
 
     worker: "Worker"
@@ -504,15 +567,18 @@ class Worker:
         self._pid = pid
 
     @classmethod
-    async def start(cls, nursery: Nursery, module: str, data: Path, settings: Settings) -> "Worker":
+    async def start(cls, nursery: Nursery, module: str, data: Path, settings: Settings, nice: int = 0) -> "Worker":
         """Start a process that does what the module says with the data, and wait until it is ready.
 
-        Raises StoreError when it is not in time.
+        It leaves the processor to others from its beginning, as far as `nice` says. Raises StoreError when it is not in
+        time.
         """
         ours, theirs = socket.socketpair()
         try:
             with theirs:
                 number = await nursery.fork(module, data, settings.answer_bytes, theirs)
+            if nice:
+                nursery.make_nice(number, nice)
             channel = await Channel.over(ours, settings.answer_bytes)
         except BaseException:
             ours.close()

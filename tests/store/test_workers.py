@@ -478,3 +478,43 @@ def test_a_spent_budget_turns_away_before_a_worker_hears_of_it(filled: Path) -> 
         assert processes() == before
 
     serve(filled, scenario, workers=1, query_timeout=0.4, client_seconds=0.2)
+
+
+STEPS = Query("SELECT (COUNT(*) AS ?n) { ?a <http://example.org/p> ?c . ?d <http://example.org/p> ?f }")
+"""Four million solutions: half a second, more or less."""
+
+
+def niceness(pid: int) -> int:
+    """How much nicer the process is than this one."""
+    return os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_while_quick_queries_are_about_those_of_a_client_of_slow_ones_leave_them_the_workers(filled: Path) -> None:
+    async def scenario(pool: WorkerPool) -> None:
+        for _ in range(3):
+            await pool.run(STEPS, MANY)
+        await eventually(lambda: len(processes()) == 2)
+        before = processes()
+        for _ in range(3):
+            await pool.run(POINT, OTHER)
+        slow = [asyncio.create_task(pool.run(STEPS, MANY)) for _ in range(3)]
+        await eventually(lambda: len(processes()) == 3)
+        await pool.run(POINT, OTHER)
+        (beside,) = set(processes()) - set(before)
+        assert (pool.waiting, niceness(beside)) == (2, 10), "one runs in a process of its own, the others wait"
+        assert [niceness(pid) for pid in before] == [0, 0]
+        assert [(await each).generation for each in slow] == [1, 1, 1]
+
+    serve(filled, scenario, workers=2, slow_queries=1)
+
+
+def test_slow_queries_have_the_workers_while_nobody_asks_for_anything_else(filled: Path) -> None:
+    async def scenario(pool: WorkerPool) -> None:
+        await pool.run(STEPS, MANY)
+        slow = [asyncio.create_task(pool.run(ENDLESS, MANY)) for _ in range(2)]
+        await asyncio.sleep(0)
+        await eventually(lambda: pool.waiting == 0 and len(processes()) == 3)
+        for each in slow:
+            each.cancel()
+
+    serve(filled, scenario, workers=2, slow_queries=1)

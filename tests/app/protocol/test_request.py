@@ -109,3 +109,9 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES).map(b"".join))
 def test_escapes_are_decoded_as_the_standard_library_does(encoded: bytes) -> None:
     assert decode_parameters(b"query=" + encoded, "the body") == {"query": [unquote_to_bytes(encoded).decode()]}
+
+
+@given(st.lists(PIECES).map(b"".join), st.sampled_from([b"%", b"%4", b"%G1", b"%=1", b"%\n", b"%\r\n", b"%%"]))
+def test_an_escape_without_two_digits_is_found_wherever_it_stands(encoded: bytes, bad: bytes) -> None:
+    with pytest.raises(BadRequest, match="invalid percent escape"):
+        decode_parameters(b"query=" + encoded + bad + b"x" + encoded, "the body")

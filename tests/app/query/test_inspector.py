@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from app.errors import Busy, QueryRefused, QuerySyntaxError, QueryTooLarge
+from app.errors import BudgetSpent, Busy, QueryRefused, QuerySyntaxError, QueryTooLarge
+from app.query.budget import Caller, Ledger
 from app.query.guard import QueryForm
 from app.query.inspector import Inspector
 from app.settings import Settings
@@ -21,7 +22,7 @@ def serve(scenario: Callable[[Inspector], Awaitable[None]], **knobs: float) -> N
     async def run() -> None:
         settings = Settings(**knobs)  # type: ignore[arg-type]
         inspector, nursery = Inspector(settings, services=False), Nursery(settings.worker_memory)
-        inspector.start(nursery)
+        inspector.start(nursery, Ledger(settings.client_seconds))
         try:
             await scenario(inspector)
         finally:
@@ -79,3 +80,52 @@ def test_who_waits_too_long_is_told_so_and_the_next_one_is_served() -> None:
         assert await inspector.examine(PADDING + "ASK {}") == (QueryForm.ASK, True)
 
     serve(scenario, queue_wait=1)
+
+
+GREEDY, OTHER = Caller("192.0.2.1"), Caller("192.0.2.2")
+LONG = "ASK { " + "?s ?p 'o' . " * 5_000 + "}"
+"""64 kB, which take the better part of a tenth of a second."""
+
+
+def test_somebodys_many_long_queries_do_not_hold_up_anybody_elses() -> None:
+    async def scenario(inspector: Inspector) -> None:
+        done: list[Caller] = []
+
+        async def ask(caller: Caller) -> None:
+            await inspector.examine(LONG, caller)
+            done.append(caller)
+
+        await ask(GREEDY)
+        many = [asyncio.create_task(ask(GREEDY)) for _ in range(40)]
+        await asyncio.sleep(0)
+        await asyncio.gather(*(ask(OTHER) for _ in range(3)))
+        # The other's turns come first until he has had as much as the greedy one, and then every other one.
+        assert done.count(GREEDY) <= 5
+        for each in many:
+            each.cancel()
+        assert await inspector.examine(PADDING + "ASK {}") == (QueryForm.ASK, True)
+
+    serve(scenario, client_seconds=600)
+
+
+def test_where_too_many_wait_it_is_the_one_who_sent_most_that_is_told_so() -> None:
+    async def scenario(inspector: Inspector) -> None:
+        many = [asyncio.create_task(inspector.examine(LONG, GREEDY)) for _ in range(12)]
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(inspector.examine(LONG, OTHER)) for _ in range(3)]
+        answers = await asyncio.gather(*many, return_exceptions=True)
+        assert [type(answer) for answer in answers] == [tuple] * 6 + [Busy] * 6
+        assert await asyncio.gather(*others) == [(QueryForm.ASK, True)] * 3
+
+    serve(scenario, queue=8)
+
+
+def test_who_sends_long_queries_pays_for_looking_through_them() -> None:
+    async def scenario(inspector: Inspector) -> None:
+        with pytest.raises(BudgetSpent):
+            for _ in range(100):
+                await inspector.examine(LONG, GREEDY)
+        assert await inspector.examine("ASK {}", GREEDY) == (QueryForm.ASK, True)  # Others are not kept by that one.
+        assert await inspector.examine(LONG, OTHER) == (QueryForm.ASK, True)
+
+    serve(scenario, client_seconds=0.3)
