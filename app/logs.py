@@ -35,9 +35,12 @@ _BLOCK = 100
 """Events that are written at once."""
 
 
+_AS_TEXT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
 def _encode(event: dict[str, Any]) -> str:
     try:
-        return orjson.dumps(event, default=str).decode()
+        return orjson.dumps(event, default=str, option=_AS_TEXT).decode()
     except TypeError:  # It is strict about characters, and a log must not be.
         return json.dumps(event, ensure_ascii=False, default=str)
 
