@@ -17,6 +17,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from app.settings import Settings
 
 __all__ = ["REQUEST_ID", "as_json", "configure", "fields", "flush"]
@@ -32,7 +34,12 @@ _PAUSE = 0.02
 _BLOCK = 100
 """Events that are written at once."""
 
-_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+def _encode(event: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:  # It is strict about characters, and a log must not be.
+        return json.dumps(event, ensure_ascii=False, default=str)
 
 
 def configure(settings: Settings) -> None:

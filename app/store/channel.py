@@ -5,6 +5,7 @@ The frames are described in `app.store.worker`.
 """
 
 import asyncio
+import json
 import socket
 from typing import Any, Self
 
@@ -109,6 +110,6 @@ class Channel(asyncio.Protocol):
             self._large.add(body)
         if text and is_last:
             large, self._large = self._large, None
-            self._answer.set_result((orjson.loads(text), large or body))
+            self._answer.set_result((json.loads(text), large or body))
         elif text:
             self._transport.abort()  # There is more behind it, which nobody has asked for.

@@ -13,6 +13,7 @@ last of them, and if that is an error, they count for nothing.
 """
 
 import ctypes
+import json
 import os
 import resource
 import select
@@ -177,6 +178,7 @@ def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") 
         connection.sendall(HEADER.pack(0, IN_MEMORY))
         connection.sendall(rest[:IN_MEMORY])
         rest = rest[IN_MEMORY:]
-    text = orjson.dumps(header)
+    # Not the quicker encoder: a message may quote half a surrogate pair, which a document in JSON can have.
+    text = json.dumps(header).encode()
     # One send, as each wakes the parent.
     connection.sendall(b"".join((HEADER.pack(len(text), len(rest)), text, rest)))

@@ -99,6 +99,14 @@ def test_an_answer_may_come_in_bits(play: Play, size: int) -> None:
     play(scenario)
 
 
+def test_a_message_may_quote_any_text(play: Play) -> None:
+    async def scenario(channel: Channel, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        quoted = {"message": "\ud800 é \0"}
+        assert await answered(channel, [frame(quoted)], writer) == (quoted, b"")
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("bit", [1_000, 65_536, 1_500_000, 2 * LIMIT])
 @pytest.mark.parametrize("size", [IN_MEMORY, IN_MEMORY + 1, LIMIT])
 def test_a_large_answer_is_put_away_as_it_comes(play: Play, size: int, bit: int) -> None:
