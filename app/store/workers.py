@@ -316,7 +316,8 @@ class WorkerPool:
             self._beside.add(worker)
             return worker
         except (StoreError, WorkerLost, OSError) as error:
-            _log.error("A query worker does not start: %s", error)
+            if not self._closed:
+                _log.error("A query worker does not start: %s", error)
             raise Busy("No worker could be started for the query; try again later.") from error
         finally:
             self._starting -= 1

@@ -498,11 +498,9 @@ def test_while_quick_queries_are_about_those_of_a_client_of_slow_ones_leave_them
         for _ in range(3):
             await pool.run(POINT, OTHER)
         slow = [asyncio.create_task(pool.run(STEPS, MANY)) for _ in range(3)]
-        await eventually(lambda: len(processes()) == 3)
-        await pool.run(POINT, OTHER)
-        (beside,) = set(processes()) - set(before)
-        assert (pool.waiting, niceness(beside)) == (2, 10), "one runs in a process of its own, the others wait"
-        assert [niceness(pid) for pid in before] == [0, 0]
+        await asyncio.sleep(0.02)
+        assert pool.waiting == 2, "one gets a process of its own, and the others wait a while"
+        await eventually(lambda: any(niceness(pid) == 10 for pid in set(processes()) - set(before)))
         assert [(await each).generation for each in slow] == [1, 1, 1]
 
     serve(filled, scenario, workers=2, slow_queries=1)
