@@ -146,17 +146,19 @@ class _Columns:
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.values = _getter(*(attribute for attribute, _, _ in rows))
-        self._rows = rows
-        shared = self._makers_within("")
-        refer = any(isinstance(term, Reference) for _, _, term in rows)
+        self._shared = [str if isinstance(term, Reference) else _shared_maker(before, term) for _, before, term in rows]
+        self._references = [
+            (at, before, term) for at, (_, before, term) in enumerate(rows) if isinstance(term, Reference)
+        ]
         # Studies are emitted one after the other, and each has many parts.
-        self.makers = lru_cache(maxsize=1)(self._makers_within) if refer else lambda study: shared
+        self.makers = lru_cache(maxsize=1)(self._makers_within)
 
-    def _makers_within(self, study: str) -> tuple[_Maker, ...]:
-        return tuple(
-            _maker(before, term.within(study)) if isinstance(term, Reference) else _shared_maker(before, term)
-            for _, before, term in self._rows
-        )
+    def _makers_within(self, study: str) -> list[_Maker]:
+        """Return the makers for one study: only what refers to its parts is not the same for all."""
+        makers = self._shared.copy()
+        for at, before, term in self._references:
+            makers[at] = _maker(before, term.within(study))
+        return makers
 
 
 def _getter(*attributes: str) -> Callable[[Any], tuple[Any, ...]]:
