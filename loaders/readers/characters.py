@@ -11,8 +11,8 @@ from typing import Any
 __all__ = ["may_be_unfit", "on_one_line", "replaced", "replaced_in", "warning"]
 
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-# As JSON writes them: escaped, or U+FFFE and U+FFFF as they are. What only looks like it costs a closer look. Two patterns
-# with one first byte each are looked for nine times as fast as one with both.
+# As JSON writes them: escaped, or U+FFFE and U+FFFF as they are. What only looks like it costs a closer look.
+# Two patterns with one first byte each are found nine times as fast as one with both.
 _ESCAPED = re.compile(rb"\\(?:u(?:00[01]|[Ff]{3}[EeFf])|[bf])")
 _AS_IT_IS = re.compile(rb"\xef\xbf[\xbe\xbf]")
 _REPLACEMENT = "\ufffd"
