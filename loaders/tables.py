@@ -278,11 +278,11 @@ ORGANIZATION = _rows(
     ("agency_class", "tw:agencyClass", Coded("AgencyClass")),
 )
 SITE = _rows(
-    ("facility", "rdfs:label", text),
+    ("facility", "rdfs:label", literal),
     ("city", "tw:city", text),
     ("state", "tw:state", text),
     ("country", "tw:country", text),
-    ("postal_code", "tw:postalCode", text),
+    ("postal_code", "tw:postalCode", literal),
     ("status", "tw:recruitmentStatus", Coded("RecruitmentStatus")),
     ("latitude", "schema:latitude", decimal),
     ("longitude", "schema:longitude", decimal),
@@ -481,7 +481,7 @@ ADMINISTRATION = _rows(
     ("dose_text", "tw:doseText", text),
 )
 OUTCOME = _rows(
-    ("label", "rdfs:label", text),
+    ("label", "rdfs:label", literal),
     ("type", "tw:outcomeType", Coded("OutcomeType")),
     ("domain", "tw:outcomeDomain", value("OutcomeDomain")),
     ("description", "dcterms:description", literal),
@@ -510,8 +510,8 @@ BASELINE_VARIABLE = _rows(
     ("denom_units", "tw:denomUnits", text),
 )
 ADVERSE_EVENT = _rows(
-    ("term", "rdfs:label", text),
-    ("term", "tw:aeTerm", text),
+    ("term", "rdfs:label", literal),
+    ("term", "tw:aeTerm", literal),
     ("serious", "tw:serious", boolean),
     ("treatment_related", "tw:treatmentRelated", boolean),
     ("severity", "tw:severity", value("Severity")),
