@@ -22,7 +22,9 @@ from app.intake import Summary, load
 from loaders import gate
 from loaders.documents import documents
 
-__all__ = ["HEADER", "measure"]
+__all__ = ["HEADER", "STAGES", "Figures", "growth", "measure"]
+
+Figures = dict[str, float]
 
 GATE = "TRIALWEAVE_BENCH_GATE"
 STAGES = ("read", "emit", "gate", "processes", "intake", "store", "merge", "describe")
@@ -51,10 +53,7 @@ def main() -> None:
         _multiply(folder, times, many)
         for switch in ("on", "off"):
             measure(folder, 1, switch)
-            clock, cpu = measure(folder, 2, switch)
-            clock_many, cpu_many = measure(many, 2, switch)
-            took = f"{clock_many / clock:.1f} times as long and {cpu_many / cpu:.1f} times the processor time"
-            print(f"{times} times the work takes {took}", flush=True)
+            print(f"{times} times the work {growth(measure(folder, 2, switch), measure(many, 2, switch))}", flush=True)
 
 
 def _multiply(folder: Path, times: int, target: Path) -> None:
@@ -68,17 +67,23 @@ def _multiply(folder: Path, times: int, target: Path) -> None:
                 output.write(orjson.dumps(orjson.loads(fresh)) + b"\n")
 
 
-def measure(source: Path, jobs: int, switch: str = "on") -> tuple[float, float]:
-    """Print one line, and return the seconds it took, on the clock and of processor time."""
+def growth(few: Figures, many: Figures) -> str:
+    """Return how much longer many records take than few."""
+    clock, cpu = (many[what] / few[what] for what in ("total", "cpu"))
+    return f"takes {clock:.1f} times as long and {cpu:.1f} times the processor time"
+
+
+def measure(source: Path, jobs: int, switch: str = "on") -> Figures:
+    """Print one line, and return its figures: seconds by stage, on the clock (total) and of processor time (cpu)."""
     command = [sys.executable, "-m", "bench.registry", "--one", str(source), str(jobs)]
     done = subprocess.run(command, env={**os.environ, GATE: switch}, check=True, capture_output=True, text=True)
-    figures = orjson.loads(done.stdout)
+    figures: Figures = orjson.loads(done.stdout)
     stages = "".join(f"{figures[stage]:10.1f}" for stage in STAGES)
     records, triples, rate = figures["records"], figures["triples"], figures["triples"] / figures["total"]
     line = f"{switch:4}  {source.name:14}  {jobs:4}  {records:7,}  {triples:10,}  {rate:9,.0f}{stages}"
     each = figures["cpu"] / triples * 1e6
     print(f"{line} {figures['total']:8.1f}{figures['cpu']:8.1f}  {each:9.1f}  {figures['peak']:7,.0f}", flush=True)
-    return figures["total"], figures["cpu"]
+    return figures
 
 
 def _one(source: str, jobs: int) -> None:

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any
 
 from loaders import tables
 from loaders.link.cohorts import cohort_mappings, emit_cohort_mappings
@@ -35,7 +34,6 @@ from loaders.record import (
     StudyLink,
     WebLink,
 )
-from loaders.tables import Table
 from loaders.terms import XSD, boolean, date, integer, iri, literal, name_segment, organization_iri, types, value
 
 __all__ = [
@@ -79,6 +77,7 @@ _HAS_AUTHOR = iri("tw:hasAuthor")
 _HAS_SECTION = iri("tw:hasSection")
 _IDENTIFIER = iri("dcterms:identifier")
 _IN_DOCUMENT = iri("tw:inDocument")
+_KIND = value("SourceKind")
 _LABEL = iri("rdfs:label")
 _LINK_SOURCE = iri("tw:linkSource")
 _LINK_TARGET = iri("tw:linkTarget")
@@ -169,7 +168,7 @@ def emit(study: Study, identity: Identity | None = None) -> Emission:
     writer = _Writer(study, study.source, identity)
     writer.write_study()
     graph = identity.graph or graph_iri(identity.study, study.source.kind)
-    links: list[str] = []
+    links = _Statements()
     # What was proposed may have come true meanwhile: a study is not linked to itself.
     others = [link for link in study.links if _link_target(link) != writer.study_iri]
     subjects = tuple(sorted({_write_link(links, writer.study_iri, link, graph) for link in others}))
@@ -177,7 +176,7 @@ def emit(study: Study, identity: Identity | None = None) -> Emission:
     mapped: tuple[str, ...] = ()
     if study.source.kind == "CTGOV":
         mappings, mapped = emit_cohort_mappings(cohort_mappings(study), writer.study_iri, graph)
-    return Emission(writer.study_iri, graph, _join(writer.lines), _join(links) + mappings, (*subjects, *mapped))
+    return Emission(writer.study_iri, graph, writer.statements.lines(), links.lines() + mappings, (*subjects, *mapped))
 
 
 def emit_article(article: Article, identity: Identity | None = None) -> Emission:
@@ -195,15 +194,15 @@ def emit_article(article: Article, identity: Identity | None = None) -> Emission
     writer = _Writer(Study(label="", publications=[publication]), article.source, identity)
     writer.write_article(publication)
     graph = identity.graph or graph_iri(identity.study, article.source.kind)
-    return Emission(f"{BASE}publication/{identity.study}", graph, _join(writer.lines), b"", ())
+    return Emission(f"{BASE}publication/{identity.study}", graph, writer.statements.lines(), b"", ())
 
 
 def emit_tombstone(kind: str, graph: str, document: str) -> bytes:
     """Return the triples for the provenance graph that stay when a source has withdrawn a document (N-Triples)."""
-    lines: list[str] = []
-    statements = [f"{_SOURCE_KIND} {value('SourceKind')(kind, '')}", f"{_DOCUMENT_KEY} {literal(document)}"]
-    _add(lines, graph, [*_ASSERTION_GRAPH, *statements, f"{_WITHDRAWN} {boolean(True)}"])
-    return _join(lines)
+    statements = _Statements()
+    about = [f"{_SOURCE_KIND} {_KIND(kind)}", f"{_DOCUMENT_KEY} {literal(document)}", f"{_WITHDRAWN} {boolean(True)}"]
+    statements.add(graph, [*_ASSERTION_GRAPH, *about])
+    return statements.lines()
 
 
 def emit_provenance(source: Source, graph: str, study: str, loader_version: str, loaded_at: str | None = None) -> bytes:
@@ -213,30 +212,53 @@ def emit_provenance(source: Source, graph: str, study: str, loader_version: str,
     `loaded_at` is an xsd:dateTime in UTC; None leaves the time out, for output that must not change from run to run.
     """
     load = f"{graph}#load"
-    statements = [
+    about = [
         *_ASSERTION_GRAPH,
         f"{_ABOUT_STUDY if study.startswith(study_iri('')) else _ABOUT_PUBLICATION} <{study}>",
-        f"{_SOURCE_KIND} {value('SourceKind')(source.kind, '')}",
+        f"{_SOURCE_KIND} {_KIND(source.kind)}",
         f"{_WAS_DERIVED_FROM} <{_document_iri(source)}>",
         f"{_WAS_GENERATED_BY} <{load}>",
         f"{_CONTENT_SHA256} {literal(source.sha256)}",
         f"{_LOADER_VERSION} {literal(loader_version)}",
     ]
     if source.document:
-        statements.append(f"{_DOCUMENT_KEY} {literal(source.document)}")
+        about.append(f"{_DOCUMENT_KEY} {literal(source.document)}")
     if source.version_date:
-        statements.append(f"{_SOURCE_VERSION} {date(source.version_date)}")
-    lines: list[str] = []
-    _add(lines, graph, statements)
-    _add(lines, load, _ACTIVITY)
+        about.append(f"{_SOURCE_VERSION} {date(source.version_date)}")
+    statements = _Statements()
+    statements.add(graph, about)
+    statements.add(load, _ACTIVITY)
     if loaded_at:
-        _add(lines, load, [f"{_ENDED_AT} {literal(loaded_at)}^^<{XSD}dateTime>"])
-    return _join(lines)
+        statements.add(load, [f"{_ENDED_AT} {literal(loaded_at)}^^<{XSD}dateTime>"])
+    return statements.lines()
 
 
 def emit_alias(old: str, new: str) -> bytes:
     """Return the triple that keeps a former IRI answering (dcterms:isReplacedBy)."""
     return f"<{old}> {_REPLACED_BY} <{new}> .\n".encode()
+
+
+class _Statements:
+    """What is said of each subject, while it is being written."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self) -> None:
+        self._pairs: dict[str, list[str]] = {}
+
+    def add(self, subject: str, pairs: Iterable[str]) -> None:
+        """Say something of a subject, which is an IRI, in predicate-object pairs."""
+        self._pairs.setdefault(f"<{subject}> ", []).extend(pairs)
+
+    def lines(self) -> bytes:
+        """Return all of it as N-Triples. To sort the subjects, and then the pairs of each, is to sort the lines."""
+        return b"".join([_block(subject, self._pairs[subject]) for subject in sorted(self._pairs)])
+
+
+def _block(subject: str, pairs: list[str]) -> bytes:
+    """Return the lines about one subject. Most are encoded as they are: one with a rare character costs no other."""
+    between = f" .\n{subject}"
+    return f"{subject}{between.join(sorted(dict.fromkeys(pairs)))} .\n".encode() if pairs else b""
 
 
 def _registry_page(nct: str) -> str:
@@ -248,30 +270,9 @@ def _document_iri(source: Source) -> str:
     return f"{BASE}document/sha256-{segment(source.sha256)}"
 
 
-def _add(lines: list[str], subject: str, pairs: Iterable[str]) -> None:
-    lines.extend([f"<{subject}> {pair} .\n" for pair in pairs])
-
-
-def _join(lines: list[str]) -> bytes:
-    return "".join(sorted(set(lines))).encode()
-
-
 def _quads(triples: bytes, graph: str) -> bytes:
     # A literal cannot hold a line end (it is escaped), so " .\n" is the end of a line and nothing else.
     return triples.replace(b" .\n", f" <{graph}> .\n".encode())
-
-
-def _pairs(part: Any, table: Table, study: str) -> list[str]:
-    """Return the predicate-object pairs of one part, by its table."""
-    pairs: list[str] = []
-    for given, (predicate, term) in zip(table.values(part), table.steps, strict=True):
-        if given is None:
-            continue
-        if given.__class__ is list:
-            pairs.extend([predicate + term(item, study) for item in given])
-        else:
-            pairs.append(predicate + term(given, study))
-    return pairs
 
 
 def _digest(pairs: Iterable[str]) -> str:
@@ -282,25 +283,25 @@ def _link_target(link: StudyLink) -> str:
     return study_iri(normal_nct(link.target) or f"PMID{segment(link.target)}")
 
 
-def _write_link(lines: list[str], study: str, link: StudyLink, graph: str) -> str:
+def _write_link(links: _Statements, study: str, link: StudyLink, graph: str) -> str:
     """Write one StudyLink, and that this graph's source proposed it, and return its IRI."""
     subject = f"{study}/link/{segment(link.target)}"
     ends = (f"{_LINK_SOURCE} <{study}>", f"{_LINK_TARGET} <{_link_target(link)}>", f"{_WAS_DERIVED_FROM} <{graph}>")
-    _add(lines, subject, [*_STUDY_LINK, *ends, *_pairs(link, tables.LINK, study)])
+    links.add(subject, [*_STUDY_LINK, *ends, *tables.LINK.pairs(link, study)])
     return subject
 
 
 class _Writer:
     """The lines of one study's graph while they are being written."""
 
-    __slots__ = ("identity", "lines", "section_hashes", "source", "study", "study_iri")
+    __slots__ = ("identity", "section_hashes", "source", "statements", "study", "study_iri")
 
     def __init__(self, study: Study, source: Source, identity: Identity) -> None:
         self.study = study
         self.source = source
         self.identity = identity
         self.study_iri = study_iri(identity.study)
-        self.lines: list[str] = []
+        self.statements = _Statements()
         self.section_hashes = {
             (self._publication_key(publication), section.label): section.sha256
             for publication in study.publications
@@ -329,49 +330,49 @@ class _Writer:
     def _write_identity(self) -> None:
         study, subject = self.study, self.study_iri
         classes = tables.STUDY_TYPES.get(study.study_type, tables.STUDY_TYPES[None])
-        pairs = [*classes, *_pairs(study, tables.STUDY, subject)]
+        pairs = [*classes, *tables.STUDY.pairs(study, subject)]
         identifiers = [study.nct, study.pmid and f"PMID{study.pmid}", study.doi and f"DOI:{study.doi.upper()}"]
         pairs += [f"{_IDENTIFIER} {literal(identifier)}" for identifier in identifiers if identifier]
         if study.nct:
             record = _registry_page(study.nct)
             pairs.append(f"{_REGISTERED_AS} <{record}>")
             pairs += [f"{_EXACT_MATCH} <{match}>" for match in study_matches(study.nct)]
-            _add(self.lines, record, tables.DOCUMENT_TYPES["CTGOV"])
-        _add(self.lines, subject, pairs)
+            self.statements.add(record, tables.DOCUMENT_TYPES["CTGOV"])
+        self.statements.add(subject, pairs)
         for alias in study.aliases:
-            _add(self.lines, study_iri(segment(alias)), [f"{_REPLACED_BY} <{subject}>"])
+            self.statements.add(study_iri(segment(alias)), [f"{_REPLACED_BY} <{subject}>"])
         self._write_evidence(subject, study.registration_evidence)
 
     def _write_document(self) -> None:
         """Describe the document itself: the page or the curated file, not the article it speaks of."""
-        pairs = [*tables.DOCUMENT_TYPES[self.source.kind], *_pairs(self.source, tables.SOURCE, self.study_iri)]
+        pairs = [*tables.DOCUMENT_TYPES[self.source.kind], *tables.SOURCE.pairs(self.source, self.study_iri)]
         if self.study.page:
-            pairs += _pairs(self.study.page, tables.PAGE, self.study_iri)
+            pairs += tables.PAGE.pairs(self.study.page, self.study_iri)
         if self.source.kind == "CTGOV":
             pairs.append(f"{_PRIMARY_TOPIC} <{self.study_iri}>")
         elif self.study.publications:
             topic = self._publication_key(self.study.publications[0])
             pairs.append(f"{_PRIMARY_TOPIC} <{BASE}publication/{topic}>")
-        _add(self.lines, _document_iri(self.source), pairs)
+        self.statements.add(_document_iri(self.source), pairs)
 
     def _write_registry_record(self, nct: str, record: RegistryRecord) -> None:
         page = _registry_page(nct)
-        _add(self.lines, page, _pairs(record, tables.REGISTRY_RECORD, self.study_iri))
+        self.statements.add(page, tables.REGISTRY_RECORD.pairs(record, self.study_iri))
         for attribute, has in tables.REGISTRY_EVENTS:
             for event in getattr(record, attribute):
-                pairs = _pairs(event, tables.REGISTRY_EVENT, self.study_iri)
+                pairs = tables.REGISTRY_EVENT.pairs(event, self.study_iri)
                 part = f"{self.study_iri}/registry-event/{self._digest([has, *pairs])}"
-                _add(self.lines, page, [f"{has} <{part}>"])
-                _add(self.lines, part, [*_REGISTRY_EVENT, *pairs])
+                self.statements.add(page, [f"{has} <{part}>"])
+                self.statements.add(part, [*_REGISTRY_EVENT, *pairs])
 
     def _write_web_link(self, link: WebLink) -> None:
         """Write where a source points to. What is no IRI is kept as the text it is."""
         if not _IRI(link.url):
-            _add(self.lines, self.study_iri, [f"{_SEE_ALSO_TEXT} {literal(link.url)}"])
+            self.statements.add(self.study_iri, [f"{_SEE_ALSO_TEXT} {literal(link.url)}"])
             return
-        _add(self.lines, self.study_iri, [f"{_SEE_ALSO} <{link.url}>"])
+        self.statements.add(self.study_iri, [f"{_SEE_ALSO} <{link.url}>"])
         if link.label:
-            _add(self.lines, link.url, [f"{_LABEL} {literal(link.label)}"])
+            self.statements.add(link.url, [f"{_LABEL} {literal(link.label)}"])
 
     def _write_organizations(self) -> None:
         """Write the organizations that the study and its registry record point to.
@@ -387,10 +388,10 @@ class _Writer:
                 continue
             subject = organization_iri(organization.label)
             label = labels.setdefault(subject, organization.label)
-            pairs = _pairs(replace(organization, label=label), tables.ORGANIZATION, self.study_iri)
+            pairs = tables.ORGANIZATION.pairs(replace(organization, label=label), self.study_iri)
             if label != organization.label:
                 pairs.append(f"{_ALT_LABEL} {literal(organization.label)}")
-            _add(self.lines, subject, [*_ORGANIZATION, *pairs])
+            self.statements.add(subject, [*_ORGANIZATION, *pairs])
 
     def _publication_key(self, publication: Publication) -> str:
         key = publication_key(publication.pmid, publication.doi)
@@ -403,32 +404,32 @@ class _Writer:
     def _write_publication(self, publication: Publication) -> None:
         subject = self._describe_publication(publication)
         relations = tables.PUBLICATION_RELATIONS[publication.relation]
-        _add(self.lines, self.study_iri, [f"{relation} <{subject}>" for relation in relations])
+        self.statements.add(self.study_iri, [f"{relation} <{subject}>" for relation in relations])
 
     def _describe_publication(self, publication: Publication) -> str:
         """Write what is said about a publication itself, and return its IRI."""
         subject = f"{BASE}publication/{self._publication_key(publication)}"
-        pairs = [*_PUBLICATION, *_pairs(publication, tables.PUBLICATION, self.study_iri)]
+        pairs = [*_PUBLICATION, *tables.PUBLICATION.pairs(publication, self.study_iri)]
         pairs += [f"{_EXACT_MATCH} <{match}>" for match in publication_matches(publication.pmid, publication.doi)]
         if publication.creators:
             pairs.append(f"{_FIRST_CREATOR} {literal(publication.creators[0])}")
-        _add(self.lines, subject, pairs)
+        self.statements.add(subject, pairs)
         self._write_sections(subject, publication)
         self._write_authors(subject, publication)
         for grant in publication.funding:
-            about = _pairs(grant, tables.GRANT, self.study_iri)
+            about = tables.GRANT.pairs(grant, self.study_iri)
             part = f"{subject}/grant/{_digest(about)}"
-            _add(self.lines, subject, [f"{_FUNDING} <{part}>"])
-            _add(self.lines, part, [*_GRANT, *about])
+            self.statements.add(subject, [f"{_FUNDING} <{part}>"])
+            self.statements.add(part, [*_GRANT, *about])
         return subject
 
     def _write_authors(self, subject: str, publication: Publication) -> None:
         """Write the authors. Two may share a name, but their order is what the publication itself states."""
         for ordinal, author in enumerate(publication.authors, start=1):
             part = f"{subject}/author/{ordinal}"
-            pairs = _pairs(author, tables.AUTHOR, self.study_iri)
-            _add(self.lines, subject, [f"{_HAS_AUTHOR} <{part}>"])
-            _add(self.lines, part, [*_AUTHOR, *pairs, f"{_ORDINAL} {integer(ordinal)}"])
+            pairs = tables.AUTHOR.pairs(author, self.study_iri)
+            self.statements.add(subject, [f"{_HAS_AUTHOR} <{part}>"])
+            self.statements.add(part, [*_AUTHOR, *pairs, f"{_ORDINAL} {integer(ordinal)}"])
 
     def _write_sections(self, subject: str, publication: Publication) -> None:
         seen: Counter[str] = Counter()
@@ -437,70 +438,72 @@ class _Writer:
             seen[name] += 1
             # Two sections may have one label. The ordinal alone would move when a section is added before.
             part = f"{subject}/section/{name}" + (f"-{seen[name]}" if seen[name] > 1 else "")
-            pairs = _pairs(section, tables.SECTION, self.study_iri)
-            _add(self.lines, subject, [f"{_HAS_SECTION} <{part}>"])
-            _add(self.lines, part, [*_TEXT_SECTION, *pairs, f"{_ORDINAL} {integer(ordinal)}"])
+            pairs = tables.SECTION.pairs(section, self.study_iri)
+            self.statements.add(subject, [f"{_HAS_SECTION} <{part}>"])
+            self.statements.add(part, [*_TEXT_SECTION, *pairs, f"{_ORDINAL} {integer(ordinal)}"])
 
     def _write_parts(self) -> None:
-        lines, study = self.lines, self.study_iri
-        for attribute, kind, has, rows, classes in tables.NAMED_PARTS:
+        study = self.study_iri
+        parts: list[str] = []
+        for attribute, kind, has, table, classes in tables.NAMED_PARTS:
             for part in getattr(self.study, attribute):
-                pairs = _pairs(part, rows, study)
+                pairs = table.pairs(part, study)
                 subject = f"{study}/{kind}/{name_segment(part.name or self._digest(pairs))}"
-                lines.append(f"<{study}> {has} <{subject}> .\n")
-                _add(lines, subject, [*classes, *pairs])
+                parts.append(f"{has} <{subject}>")
+                self.statements.add(subject, [*classes, *pairs])
                 self._write_evidence(subject, getattr(part, "evidence", ()))
-        for attribute, kind, has, rows, classes in tables.UNNAMED_PARTS:
+        for attribute, kind, has, table, classes in tables.UNNAMED_PARTS:
             found = getattr(self.study, attribute)
             for part in found if isinstance(found, list) else filter(None, [found]):
-                pairs = _pairs(part, rows, study)
+                pairs = table.pairs(part, study)
                 subject = f"{study}/{kind}/{self._digest(pairs)}"
-                lines.append(f"<{study}> {has} <{subject}> .\n")
-                _add(lines, subject, [*classes, *pairs])
+                parts.append(f"{has} <{subject}>")
+                self.statements.add(subject, [*classes, *pairs])
+        self.statements.add(study, parts)
 
     def _write_administrations(self, cohort: Cohort) -> None:
         subject = f"{self.study_iri}/cohort/{name_segment(cohort.name)}"
         given = Counter(administration.intervention for administration in cohort.receives)
         for administration in cohort.receives:
-            pairs = _pairs(administration, tables.ADMINISTRATION, self.study_iri)
+            pairs = tables.ADMINISTRATION.pairs(administration, self.study_iri)
             name = f"{name_segment(cohort.name)}/{name_segment(administration.intervention)}"
             if given[administration.intervention] > 1:
                 name += f"-{self._digest(pairs)}"
             part = f"{self.study_iri}/administration/{name}"
-            _add(self.lines, subject, [f"{_RECEIVES} <{part}>"])
-            _add(self.lines, part, [*_ADMINISTRATION, *pairs])
+            self.statements.add(subject, [f"{_RECEIVES} <{part}>"])
+            self.statements.add(part, [*_ADMINISTRATION, *pairs])
             self._write_evidence(part, administration.evidence)
 
     def _write_findings(self) -> None:
         study = self.study_iri
         for kind, groups in tables.FINDINGS:
-            written = [
-                (finding, _pairs(finding, rows, study), classes)
-                for attribute, rows, classes in groups
+            found = [
+                (finding, table, classes)
+                for attribute, table, classes in groups
                 for finding in getattr(self.study, attribute)
             ]
-            names = [finding.name or self._digest(_identifying(pairs)) for finding, pairs, _ in written]
+            names = [finding.name or self._digest(table.identity.pairs(finding, study)) for finding, table, _ in found]
             seen = Counter(names)
-            for (finding, pairs, classes), name in zip(written, names, strict=True):
+            for (finding, table, classes), name in zip(found, names, strict=True):
+                pairs = table.pairs(finding, study)
                 # Two findings that claim the same name must not melt into one node with two values.
                 unique = name if seen[name] == 1 else f"{name}-{self._digest(pairs)}"
                 subject = f"{study}/{kind}/{name_segment(unique)}"
-                _add(self.lines, subject, classes)
-                _add(self.lines, subject, pairs)
+                self.statements.add(subject, [*classes, *pairs])
                 self._write_evidence(subject, finding.evidence)
 
     def _write_evidence(self, subject: str, evidence: Sequence[Evidence]) -> None:
         for span in evidence:
             document = self._evidence_document(span)
-            pairs = _pairs(span, tables.EVIDENCE, self.study_iri)
+            pairs = tables.EVIDENCE.pairs(span, self.study_iri)
             sha256 = self.section_hashes.get((document, span.section))
             if sha256:
                 pairs.append(f"{_SECTION_SHA256} {literal(sha256)}")
             part = f"{self.study_iri}/evidence/{self._digest([*pairs, span.document or ''])}"
             if document:
                 pairs.append(f"{_IN_DOCUMENT} <{BASE}publication/{document}>")
-            _add(self.lines, subject, [f"{_SUPPORTED_BY} <{part}>"])
-            _add(self.lines, part, [*_EVIDENCE_SPAN, *pairs])
+            self.statements.add(subject, [f"{_SUPPORTED_BY} <{part}>"])
+            self.statements.add(part, [*_EVIDENCE_SPAN, *pairs])
 
     def _digest(self, pairs: Iterable[str]) -> str:
         """Name a part by its content. The study's own IRI is no part of it: a name survives a better key."""
@@ -511,7 +514,3 @@ class _Writer:
             key = segment(span.document)
             return self.identity.publications.get(key, key)
         return self._publication_key(self.study.publications[0]) if self.study.publications else ""
-
-
-def _identifying(pairs: Iterable[str]) -> list[str]:
-    return [pair for pair in pairs if pair.startswith(tables.IDENTIFYING)]

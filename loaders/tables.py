@@ -1,13 +1,18 @@
 """Which attribute of a record becomes which property: one table a class, read by `loaders.emit`.
 
-A row is (attribute, predicate, how the value becomes a term). None is left out and a list gives one pair an item.
+A row is (attribute, predicate, how the value becomes a term). None is left out, and a list, whose attribute is marked
+with [], gives one pair an item. Most values come again, and what is made of them is kept: those of a `text`, but not
+those of a `literal`, of which hardly two are alike.
 """
 
-from collections.abc import Iterable
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, cached_property, lru_cache
+from operator import attrgetter, itemgetter
+from typing import Any, Self
 
 from loaders.terms import (
     Coded,
+    Reference,
     Term,
     boolean,
     curie,
@@ -18,10 +23,10 @@ from loaders.terms import (
     duration,
     integer,
     iri,
+    literal,
     mesh,
     orcid,
     organization,
-    part,
     publication,
     publication_by_doi,
     study,
@@ -38,7 +43,6 @@ __all__ = [
     "EVIDENCE",
     "FINDINGS",
     "GRANT",
-    "IDENTIFYING",
     "LINK",
     "NAMED_PARTS",
     "ORGANIZATION",
@@ -57,34 +61,123 @@ __all__ = [
     "Table",
 ]
 
-Row = tuple[str, str, Term]
+Row = tuple[str, str, Term | Coded | Reference]
+
+_Maker = Callable[[Any], str]
+_MOST_KEPT = 512
+_LONGEST_KEPT = 200  # characters of predicate and object
+# An organization is no key for a dictionary, and of the others hardly two are alike.
+_NOT_KEPT = frozenset({organization, literal, doi, orcid, publication, publication_by_doi})
+
+
+class _Kept(dict[Any, str]):
+    """The pairs of one property by value, made when first asked for: most values of a registry come again.
+
+    Their number and length have bounds, so memory does not grow with what is read.
+    """
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: _Maker) -> None:
+        self._make = make
+
+    def __missing__(self, value: Any) -> str:
+        pair = self._make(value)
+        if len(pair) <= _LONGEST_KEPT:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[value] = pair
+        return pair
+
+
+def _maker(before: str, term: Term | Coded) -> _Maker:
+    """Return what makes predicate and object of a value in one; `before` is the predicate and a space."""
+    if isinstance(term, Coded):
+        return _Kept(term.pair(before)).__getitem__
+
+    def make(value: Any) -> str:
+        return before + term(value)
+
+    return make if term in _NOT_KEPT else _Kept(make).__getitem__
+
+
+_shared_maker = cache(_maker)
+_IDENTIFYING = frozenset(
+    iri(name) + " "
+    for name in (
+        "tw:forOutcome", "tw:forVariable", "tw:forAdverseEvent", "tw:forCohort", "tw:comparedCohort",
+        "tw:referenceCohort", "tw:involvesCohort", "tw:timeOffset", "tw:timeAnchor", "tw:timeText", "tw:category",
+        "tw:classTitle", "tw:statistic", "tw:derivation", "tw:periodTitle", "tw:milestone", "tw:dropReason",
+        "tw:dropReasonText", "tw:effectMeasure", "tw:effectMeasureText", "tw:associationMeasure", "tw:variable1Text",
+        "tw:variable2Text",
+    )
+)  # fmt: skip
 
 
 class Table(tuple[Row, ...]):
-    """The rows of one class, two or more, made ready for the emitter.
+    """The rows of one class, in the order of their predicates, so that what they give is nearly sorted already."""
 
-    `values` takes all attributes of a part at once. `steps` has for each of them the text that comes before the term,
-    and the term: where the predicate depends on the value, that text is empty and the term brings its predicate along.
-    """
+    def __new__(cls, rows: Iterable[Row]) -> Self:
+        """Put the rows in order."""
+        return super().__new__(cls, sorted(rows, key=itemgetter(1)))
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        self.values = attrgetter(*(attribute for attribute, _, _ in self))
-        self.steps = tuple(
-            ("", term.pair(predicate)) if isinstance(term, Coded) else (predicate, term) for _, predicate, term in self
-        )
+        self._single = _Columns([row for row in self if not row[0].endswith("[]")])
+        lists = [(name.removesuffix("[]"), before, term) for name, before, term in self if name.endswith("[]")]
+        self._lists = _Columns(lists) if lists else None
+
+    @cached_property
+    def identity(self) -> "Table":
+        """The rows whose values tell one finding of a study from another."""
+        return Table(row for row in self if row[1] in _IDENTIFYING)
+
+    def pairs(self, part: Any, study: str) -> list[str]:
+        """Return the predicate-object pairs of one part of a study, which is given by its IRI."""
+        found = zip(self._single.values(part), self._single.makers(study), strict=True)
+        pairs = [make(value) for value, make in found if value is not None]
+        if self._lists:
+            for values, make in zip(self._lists.values(part), self._lists.makers(study), strict=True):
+                pairs += map(make, values)
+        return pairs
 
 
-def _rows(*rows: tuple[str, str, Term]) -> Table:
+class _Columns:
+    """Some rows made ready: `values` takes all their attributes of a part, `makers` are what makes pairs of them."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.values = _getter(*(attribute for attribute, _, _ in rows))
+        self._shared = [str if isinstance(term, Reference) else _shared_maker(before, term) for _, before, term in rows]
+        self._references = [
+            (at, before, term) for at, (_, before, term) in enumerate(rows) if isinstance(term, Reference)
+        ]
+        # Studies are emitted one after the other, and each has many parts.
+        self.makers = lru_cache(maxsize=1)(self._makers_within)
+
+    def _makers_within(self, study: str) -> list[_Maker]:
+        """Return the makers for one study: only what refers to its parts is not the same for all."""
+        makers = self._shared.copy()
+        for at, before, term in self._references:
+            makers[at] = _maker(before, term.within(study))
+        return makers
+
+
+def _getter(*attributes: str) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what takes these attributes of a part as a tuple, which attrgetter does for two or more."""
+    get = attrgetter(*attributes)
+    return get if len(attributes) > 1 else lambda part: (get(part),)
+
+
+def _rows(*rows: tuple[str, str, Term | Coded | Reference]) -> Table:
     return Table((attribute, iri(name) + " ", term) for attribute, name, term in rows)
 
 
 STUDY = _rows(
-    ("label", "rdfs:label", text),
-    ("other_ids", "dcterms:identifier", text),
-    ("brief_title", "tw:briefTitle", text),
-    ("official_title", "tw:officialTitle", text),
+    ("label", "rdfs:label", literal),
+    ("other_ids[]", "dcterms:identifier", text),
+    ("brief_title", "tw:briefTitle", literal),
+    ("official_title", "tw:officialTitle", literal),
     ("acronym", "tw:acronym", text),
-    ("phases", "tw:phase", Coded("Phase")),
+    ("phases[]", "tw:phase", Coded("Phase")),
     ("overall_status", "tw:overallStatus", Coded("Status")),
     ("allocation", "tw:allocation", Coded("Allocation")),
     ("intervention_model", "tw:interventionModel", Coded("InterventionModel")),
@@ -99,24 +192,24 @@ STUDY = _rows(
     ("primary_completion_date", "tw:primaryCompletionDate", date),
     ("completion_date", "tw:completionDate", date),
     ("lead_sponsor", "tw:leadSponsor", organization),
-    ("collaborators", "tw:collaborator", organization),
-    ("conditions", "tw:condition", mesh),
-    ("condition_texts", "tw:conditionText", text),
-    ("keywords", "tw:keyword", text),
+    ("collaborators[]", "tw:collaborator", organization),
+    ("conditions[]", "tw:condition", mesh),
+    ("condition_texts[]", "tw:conditionText", text),
+    ("keywords[]", "tw:keyword", text),
     ("study_type", "tw:studyType", Coded("StudyType")),
     ("has_results", "tw:hasResults", boolean),
     ("last_known_status", "tw:lastKnownStatus", Coded("Status")),
-    ("why_stopped", "tw:whyStopped", text),
+    ("why_stopped", "tw:whyStopped", literal),
     ("has_expanded_access", "tw:hasExpandedAccess", boolean),
     ("expanded_access_study", "tw:expandedAccessStudy", study),
     ("expanded_access_status", "tw:expandedAccessStatus", Coded("ExpandedAccessStatus")),
-    ("expanded_access_types", "tw:expandedAccessType", value("ExpandedAccessType")),
+    ("expanded_access_types[]", "tw:expandedAccessType", value("ExpandedAccessType")),
     ("expanded_access_pointers", "tw:expandedAccessPointerCount", integer),
     ("start_date_type", "tw:startDateType", Coded("DateType")),
     ("primary_completion_date_type", "tw:primaryCompletionDateType", Coded("DateType")),
     ("completion_date_type", "tw:completionDateType", Coded("DateType")),
     ("responsible_party_type", "tw:responsiblePartyType", Coded("ResponsiblePartyType")),
-    ("responsible_party_texts", "tw:responsiblePartyText", text),
+    ("responsible_party_texts[]", "tw:responsiblePartyText", text),
     ("has_dmc", "tw:hasDmc", boolean),
     ("fda_regulated_drug", "tw:fdaRegulatedDrug", boolean),
     ("fda_regulated_device", "tw:fdaRegulatedDevice", boolean),
@@ -124,21 +217,21 @@ STUDY = _rows(
     ("pediatric_postmarket_surveillance", "tw:pediatricPostmarketSurveillance", boolean),
     ("us_export", "tw:usExport", boolean),
     ("fdaaa801_violation", "tw:fdaaa801Violation", boolean),
-    ("brief_summary", "tw:briefSummary", text),
-    ("detailed_description", "tw:detailedDescription", text),
+    ("brief_summary", "tw:briefSummary", literal),
+    ("detailed_description", "tw:detailedDescription", literal),
     ("patient_registry", "tw:patientRegistry", boolean),
     ("target_duration", "tw:targetDuration", duration),
-    ("target_duration_text", "tw:targetDurationText", text),
-    ("intervention_model_description", "tw:interventionModelDescription", text),
-    ("masking_description", "tw:maskingDescription", text),
-    ("who_masked", "tw:whoMasked", Coded("WhoMasked")),
+    ("target_duration_text", "tw:targetDurationText", literal),
+    ("intervention_model_description", "tw:interventionModelDescription", literal),
+    ("masking_description", "tw:maskingDescription", literal),
+    ("who_masked[]", "tw:whoMasked", Coded("WhoMasked")),
     ("biospecimen_retention", "tw:biospecimenRetention", Coded("BioSpecRetention")),
-    ("biospecimen_description", "tw:biospecimenDescription", text),
-    ("eligibility_text", "tw:eligibilityText", text),
+    ("biospecimen_description", "tw:biospecimenDescription", literal),
+    ("eligibility_text", "tw:eligibilityText", literal),
     ("healthy_volunteers", "tw:healthyVolunteers", boolean),
     ("sex", "tw:sexEligible", Coded("Sex")),
     ("gender_based", "tw:genderBased", boolean),
-    ("gender_description", "tw:genderDescription", text),
+    ("gender_description", "tw:genderDescription", literal),
     ("min_age", "tw:minAge", decimal),
     ("min_age_unit", "tw:minAgeUnit", text),
     ("min_age_text", "tw:minAgeText", text),
@@ -146,32 +239,32 @@ STUDY = _rows(
     ("max_age_unit", "tw:maxAgeUnit", text),
     ("max_age_text", "tw:maxAgeText", text),
     ("age_unit", "tw:ageUnit", text),
-    ("standard_ages", "tw:standardAge", Coded("StandardAge")),
-    ("study_population", "tw:studyPopulation", text),
+    ("standard_ages[]", "tw:standardAge", Coded("StandardAge")),
+    ("study_population", "tw:studyPopulation", literal),
     ("sampling_method", "tw:samplingMethod", Coded("SamplingMethod")),
     ("ipd_sharing", "tw:ipdSharing", Coded("IpdSharing")),
-    ("ipd_description", "tw:ipdDescription", text),
-    ("ipd_info_types", "tw:ipdInfoType", Coded("InfoType")),
-    ("ipd_time_frame", "tw:ipdTimeFrame", text),
-    ("ipd_access_criteria", "tw:ipdAccessCriteria", text),
+    ("ipd_description", "tw:ipdDescription", literal),
+    ("ipd_info_types[]", "tw:ipdInfoType", Coded("InfoType")),
+    ("ipd_time_frame", "tw:ipdTimeFrame", literal),
+    ("ipd_access_criteria", "tw:ipdAccessCriteria", literal),
     ("ipd_url", "tw:ipdUrl", uri),
-    ("intervention_concepts", "tw:interventionConcept", mesh),
-    ("condition_ancestors", "tw:conditionAncestor", mesh),
-    ("intervention_ancestors", "tw:interventionAncestor", mesh),
-    ("removed_countries", "tw:removedCountry", text),
-    ("pre_assignment_details", "tw:preAssignmentDetails", text),
-    ("recruitment_details", "tw:recruitmentDetails", text),
-    ("types_units_analyzed", "tw:typeUnitsAnalyzed", text),
-    ("baseline_population", "tw:baselinePopulation", text),
+    ("intervention_concepts[]", "tw:interventionConcept", mesh),
+    ("condition_ancestors[]", "tw:conditionAncestor", mesh),
+    ("intervention_ancestors[]", "tw:interventionAncestor", mesh),
+    ("removed_countries[]", "tw:removedCountry", text),
+    ("pre_assignment_details", "tw:preAssignmentDetails", literal),
+    ("recruitment_details", "tw:recruitmentDetails", literal),
+    ("types_units_analyzed[]", "tw:typeUnitsAnalyzed", text),
+    ("baseline_population", "tw:baselinePopulation", literal),
     ("frequency_threshold", "tw:frequencyThreshold", decimal),
-    ("ae_time_frame", "tw:aeTimeFrame", text),
-    ("ae_description", "tw:aeDescription", text),
-    ("mortality_comment", "tw:mortalityComment", text),
-    ("limitations", "tw:limitations", text),
+    ("ae_time_frame", "tw:aeTimeFrame", literal),
+    ("ae_description", "tw:aeDescription", literal),
+    ("mortality_comment", "tw:mortalityComment", literal),
+    ("limitations", "tw:limitations", literal),
     ("pi_sponsor_employee", "tw:piSponsorEmployee", boolean),
     ("restrictive_agreement", "tw:restrictiveAgreement", boolean),
     ("restriction_type", "tw:restrictionType", Coded("RestrictionType")),
-    ("restriction_details", "tw:restrictionDetails", text),
+    ("restriction_details", "tw:restrictionDetails", literal),
     ("point_of_contact", "tw:pointOfContact", organization),
 )
 STUDY_TYPES = {
@@ -185,45 +278,45 @@ ORGANIZATION = _rows(
     ("agency_class", "tw:agencyClass", Coded("AgencyClass")),
 )
 SITE = _rows(
-    ("facility", "rdfs:label", text),
+    ("facility", "rdfs:label", literal),
     ("city", "tw:city", text),
     ("state", "tw:state", text),
     ("country", "tw:country", text),
-    ("postal_code", "tw:postalCode", text),
+    ("postal_code", "tw:postalCode", literal),
     ("status", "tw:recruitmentStatus", Coded("RecruitmentStatus")),
     ("latitude", "schema:latitude", decimal),
     ("longitude", "schema:longitude", decimal),
 )
 CRITERION = _rows(
     ("kind", "tw:criterionKind", value("CriterionKind")),
-    ("text", "rdfs:label", text),
+    ("text", "rdfs:label", literal),
     ("method", "tw:extractionMethod", value("Method")),
 )
 IDENTIFIER = _rows(
-    ("value", "rdfs:label", text),
+    ("value", "rdfs:label", literal),
     ("type", "tw:identifierType", Coded("SecondaryIdType")),
     ("domain", "tw:identifierDomain", text),
     ("link", "tw:identifierLink", uri),
 )
 PERSON = _rows(
-    ("label", "rdfs:label", text),
+    ("label", "rdfs:label", literal),
     ("title", "tw:title", text),
     ("affiliation", "tw:affiliationText", text),
     ("role", "tw:officialRole", Coded("OfficialRole")),
 )
 DOCUMENT = _rows(
-    ("label", "rdfs:label", text),
-    ("identifier", "tw:documentId", text),
+    ("label", "rdfs:label", literal),
+    ("identifier", "tw:documentId", literal),
     ("type", "tw:documentType", text),
     ("has_protocol", "tw:hasProtocol", boolean),
     ("has_sap", "tw:hasSap", boolean),
     ("has_icf", "tw:hasIcf", boolean),
     ("date", "tw:documentDate", date),
     ("uploaded", "tw:uploadDate", date_time),
-    ("file_name", "tw:fileName", text),
+    ("file_name", "tw:fileName", literal),
     ("size", "tw:fileSize", integer),
     ("url", "schema:contentUrl", uri),
-    ("comment", "tw:comment", text),
+    ("comment", "tw:comment", literal),
 )
 REGISTRY_RECORD = _rows(
     ("publisher", "dcterms:publisher", organization),
@@ -275,50 +368,50 @@ REGISTRY_EVENTS = (
     ("submission_events", iri("tw:submissionEvent")),
 )
 PUBLICATION = _rows(
-    ("pmid", "tw:pmid", text),
+    ("pmid", "tw:pmid", literal),
     ("doi", "tw:doi", doi),
-    ("pmcid", "tw:pmcid", text),
-    ("handle", "tw:handle", text),
-    ("citation", "tw:citation", text),
-    ("title", "dcterms:title", text),
-    ("title", "rdfs:label", text),
+    ("pmcid", "tw:pmcid", literal),
+    ("handle", "tw:handle", literal),
+    ("citation", "tw:citation", literal),
+    ("title", "dcterms:title", literal),
+    ("title", "rdfs:label", literal),
     ("journal", "tw:journal", text),
     ("issn", "tw:issn", text),
     ("volume", "tw:volume", text),
     ("issue", "tw:issue", text),
-    ("pages", "tw:pages", text),
+    ("pages", "tw:pages", literal),
     ("issued", "dcterms:issued", date),
     ("available", "dcterms:available", date),
     ("publisher", "dcterms:publisher", text),
-    ("creators", "dcterms:creator", text),
-    ("creator_line", "tw:creatorLine", text),
-    ("publication_types", "tw:publicationType", mesh),
-    ("publication_type_texts", "tw:publicationTypeText", text),
-    ("mesh_headings", "tw:meshHeading", mesh),
-    ("mesh_major", "tw:meshMajor", mesh),
-    ("indexed_in", "tw:indexedIn", text),
-    ("retracted_by", "tw:retractedBy", publication),
-    ("pii", "tw:pii", text),
+    ("creators[]", "dcterms:creator", literal),
+    ("creator_line", "tw:creatorLine", literal),
+    ("publication_types[]", "tw:publicationType", mesh),
+    ("publication_type_texts[]", "tw:publicationTypeText", text),
+    ("mesh_headings[]", "tw:meshHeading", mesh),
+    ("mesh_major[]", "tw:meshMajor", mesh),
+    ("indexed_in[]", "tw:indexedIn", text),
+    ("retracted_by[]", "tw:retractedBy", publication),
+    ("pii", "tw:pii", literal),
     ("source_version", "tw:sourceVersion", text),
     ("indexing_status", "tw:indexingStatus", text),
     ("indexing_method", "tw:indexingMethod", text),
-    ("vernacular_title", "dcterms:alternative", text),
+    ("vernacular_title", "dcterms:alternative", literal),
     ("journal_abbrev", "tw:journalAbbrev", text),
     ("issued_text", "tw:issuedText", text),
-    ("accessions", "tw:accession", text),
-    ("keywords", "tw:keyword", text),
-    ("mesh_heading_texts", "tw:meshHeadingText", text),
-    ("mesh_qualified", "tw:meshQualified", mesh),
-    ("chemicals", "tw:chemical", mesh),
-    ("chemical_texts", "tw:chemicalText", text),
-    ("supplementary_mesh", "tw:supplementaryMesh", mesh),
-    ("corrected_by", "tw:correctedBy", publication),
-    ("expression_of_concern", "tw:expressionOfConcern", publication),
-    ("updated_by", "tw:updatedBy", publication),
-    ("retracts", "tw:retracts", publication),
-    ("references", "dcterms:references", publication),
-    ("references_doi", "dcterms:references", publication_by_doi),
-    ("conflict_of_interest", "tw:conflictOfInterest", text),
+    ("accessions[]", "tw:accession", literal),
+    ("keywords[]", "tw:keyword", text),
+    ("mesh_heading_texts[]", "tw:meshHeadingText", text),
+    ("mesh_qualified[]", "tw:meshQualified", mesh),
+    ("chemicals[]", "tw:chemical", mesh),
+    ("chemical_texts[]", "tw:chemicalText", text),
+    ("supplementary_mesh[]", "tw:supplementaryMesh", mesh),
+    ("corrected_by[]", "tw:correctedBy", publication),
+    ("expression_of_concern[]", "tw:expressionOfConcern", publication),
+    ("updated_by[]", "tw:updatedBy", publication),
+    ("retracts[]", "tw:retracts", publication),
+    ("references[]", "dcterms:references", publication),
+    ("references_doi[]", "dcterms:references", publication_by_doi),
+    ("conflict_of_interest", "tw:conflictOfInterest", literal),
     ("history_received", "tw:historyReceived", date),
     ("history_revised", "tw:historyRevised", date),
     ("history_accepted", "tw:historyAccepted", date),
@@ -327,7 +420,7 @@ PUBLICATION = _rows(
     ("history_medline", "tw:historyMedline", date),
 )
 AUTHOR = _rows(
-    ("name", "rdfs:label", text),
+    ("name", "rdfs:label", literal),
     ("orcid", "skos:exactMatch", orcid),
 )
 GRANT = _rows(
@@ -347,39 +440,39 @@ PUBLICATION_RELATIONS = {
 }
 SECTION = _rows(
     ("label", "rdfs:label", text),
-    ("sha256", "tw:sectionSha256", text),
+    ("sha256", "tw:sectionSha256", literal),
     ("length", "tw:charLength", integer),
 )
 PAGE = _rows(
-    ("title", "dcterms:title", text),
-    ("title", "rdfs:label", text),
+    ("title", "dcterms:title", literal),
+    ("title", "rdfs:label", literal),
     ("url", "tw:pageUrl", uri),
     ("encoding", "tw:characterEncoding", text),
 )
 SOURCE = _rows(
-    ("name", "tw:fileName", text),
-    ("sha256", "tw:contentSha256", text),
+    ("name", "tw:fileName", literal),
+    ("sha256", "tw:contentSha256", literal),
 )
 INTERVENTION = _rows(
-    ("label", "rdfs:label", text),
+    ("label", "rdfs:label", literal),
     ("type", "tw:interventionType", Coded("InterventionType")),
-    ("description", "dcterms:description", text),
-    ("other_names", "skos:altLabel", text),
-    ("concepts", "tw:interventionConcept", mesh),
+    ("description", "dcterms:description", literal),
+    ("other_names[]", "skos:altLabel", literal),
+    ("concepts[]", "tw:interventionConcept", mesh),
 )
 COHORT = _rows(
     ("label", "rdfs:label", text),
     ("kind", "tw:cohortKind", value("CohortKind")),
     ("role", "tw:cohortRole", Coded("ArmGroupType")),
     ("size", "tw:cohortSize", integer),
-    ("description", "dcterms:description", text),
-    ("subgroup_of", "tw:subgroupOf", part("cohort")),
+    ("description", "dcterms:description", literal),
+    ("subgroup_of", "tw:subgroupOf", Reference("cohort")),
     ("source_group_id", "tw:sourceGroupId", text),
     ("unit_count", "tw:unitCount", integer),
     ("counted_unit", "tw:countedUnit", text),
 )
 ADMINISTRATION = _rows(
-    ("intervention", "tw:ofIntervention", part("intervention")),
+    ("intervention", "tw:ofIntervention", Reference("intervention")),
     ("route", "tw:route", value("Route")),
     ("number_of_doses", "tw:numberOfDoses", integer),
     ("dose_value", "tw:doseValue", decimal),
@@ -388,16 +481,16 @@ ADMINISTRATION = _rows(
     ("dose_text", "tw:doseText", text),
 )
 OUTCOME = _rows(
-    ("label", "rdfs:label", text),
+    ("label", "rdfs:label", literal),
     ("type", "tw:outcomeType", Coded("OutcomeType")),
     ("domain", "tw:outcomeDomain", value("OutcomeDomain")),
-    ("description", "dcterms:description", text),
+    ("description", "dcterms:description", literal),
     ("instrument", "tw:instrument", text),
     ("scale_min", "tw:scaleMin", decimal),
     ("scale_max", "tw:scaleMax", decimal),
     ("time_frame", "tw:timeFrameText", text),
     ("is_safety", "tw:isSafetyOutcome", boolean),
-    ("planned_as", "tw:plannedAs", part("outcome")),
+    ("planned_as", "tw:plannedAs", Reference("outcome")),
     ("reporting_status", "tw:reportingStatus", Coded("ReportingStatus")),
     ("anticipated_posting", "tw:anticipatedPostingDate", date),
     ("analysis_population", "tw:analysisPopulationText", text),
@@ -409,7 +502,7 @@ OUTCOME = _rows(
 )
 BASELINE_VARIABLE = _rows(
     ("label", "rdfs:label", text),
-    ("description", "dcterms:description", text),
+    ("description", "dcterms:description", literal),
     ("analysis_population", "tw:analysisPopulationText", text),
     ("unit_text", "tw:unitText", text),
     ("ucum_code", "tw:ucumCode", text),
@@ -417,8 +510,8 @@ BASELINE_VARIABLE = _rows(
     ("denom_units", "tw:denomUnits", text),
 )
 ADVERSE_EVENT = _rows(
-    ("term", "rdfs:label", text),
-    ("term", "tw:aeTerm", text),
+    ("term", "rdfs:label", literal),
+    ("term", "tw:aeTerm", literal),
     ("serious", "tw:serious", boolean),
     ("treatment_related", "tw:treatmentRelated", boolean),
     ("severity", "tw:severity", value("Severity")),
@@ -460,7 +553,7 @@ RESULT = Table(
         *FINDING,
         *INTERVAL,
         *_rows(
-            ("cohort", "tw:forCohort", part("cohort")),
+            ("cohort", "tw:forCohort", Reference("cohort")),
             ("derivation", "tw:derivation", value("Derivation")),
             ("count", "tw:count", integer),
             ("denominator", "tw:denominator", integer),
@@ -481,13 +574,13 @@ RESULT = Table(
         ),
     )
 )
-OUTCOME_RESULT = Table((*RESULT, *_rows(("outcome", "tw:forOutcome", part("outcome")))))
-BASELINE_RESULT = Table((*RESULT, *_rows(("variable", "tw:forVariable", part("variable")))))
+OUTCOME_RESULT = Table((*RESULT, *_rows(("outcome", "tw:forOutcome", Reference("outcome")))))
+BASELINE_RESULT = Table((*RESULT, *_rows(("variable", "tw:forVariable", Reference("variable")))))
 ADVERSE_EVENT_RESULT = Table(
     (
         *RESULT,
         *_rows(
-            ("event", "tw:forAdverseEvent", part("event")),
+            ("event", "tw:forAdverseEvent", Reference("event")),
             ("affected", "tw:countAffected", integer),
             ("at_risk", "tw:countAtRisk", integer),
             ("events", "tw:countEvents", integer),
@@ -502,7 +595,7 @@ FLOW_RESULT = Table(
             ("period_number", "tw:periodNumber", integer),
             ("milestone_text", "tw:milestoneText", text),
             ("unit_count", "tw:unitCount", integer),
-            ("comments", "tw:comment", text),
+            ("comments[]", "tw:comment", text),
             ("milestone", "tw:milestone", value("Milestone")),
             ("drop_reason", "tw:dropReason", value("DropReason")),
             ("drop_reason_text", "tw:dropReasonText", text),
@@ -515,10 +608,10 @@ EFFECT = Table(
         *INTERVAL,
         *P_VALUE,
         *_rows(
-            ("outcome", "tw:forOutcome", part("outcome")),
-            ("compared", "tw:comparedCohort", part("cohort")),
-            ("reference", "tw:referenceCohort", part("cohort")),
-            ("involves", "tw:involvesCohort", part("cohort")),
+            ("outcome", "tw:forOutcome", Reference("outcome")),
+            ("compared", "tw:comparedCohort", Reference("cohort")),
+            ("reference", "tw:referenceCohort", Reference("cohort")),
+            ("involves[]", "tw:involvesCohort", Reference("cohort")),
             ("contrast_unspecified", "tw:contrastUnspecified", boolean),
             ("measure", "tw:effectMeasure", curie),
             ("measure_text", "tw:effectMeasureText", text),
@@ -532,8 +625,8 @@ EFFECT = Table(
             ("hypothesis_type", "tw:hypothesisType", Coded("NonInferiorityType")),
             ("tested_non_inferiority", "tw:testedNonInferiority", boolean),
             ("non_inferiority_comment", "tw:nonInferiorityComment", text),
-            ("descriptions", "dcterms:description", text),
-            ("comments", "tw:comment", text),
+            ("descriptions[]", "dcterms:description", text),
+            ("comments[]", "tw:comment", text),
         ),
     )
 )
@@ -542,8 +635,8 @@ ASSOCIATION = Table(
         *FINDING,
         *P_VALUE,
         *_rows(
-            ("cohort", "tw:forCohort", part("cohort")),
-            ("outcome", "tw:forOutcome", part("outcome")),
+            ("cohort", "tw:forCohort", Reference("cohort")),
+            ("outcome", "tw:forOutcome", Reference("outcome")),
             ("variable1_text", "tw:variable1Text", text),
             ("variable2_text", "tw:variable2Text", text),
             ("variable1", "tw:variable1", mesh),
@@ -566,18 +659,6 @@ LINK = _rows(
     ("reason", "rdfs:comment", text),
 )
 
-
-IDENTIFYING = tuple(
-    iri(name) + " "
-    for name in (
-        "tw:forOutcome", "tw:forVariable", "tw:forAdverseEvent", "tw:forCohort", "tw:comparedCohort",
-        "tw:referenceCohort", "tw:involvesCohort", "tw:timeOffset", "tw:timeAnchor", "tw:timeText", "tw:category",
-        "tw:classTitle", "tw:statistic", "tw:derivation", "tw:periodTitle", "tw:milestone", "tw:dropReason",
-        "tw:dropReasonText", "tw:effectMeasure", "tw:effectMeasureText", "tw:associationMeasure", "tw:variable1Text",
-        "tw:variable2Text",
-    )
-)  # fmt: skip
-"""The predicates whose objects tell one finding of a study from another: what a digest name is made of."""
 
 # (attribute of Study, path segment, property from the study, table, class)
 NAMED_PARTS = (

@@ -37,6 +37,7 @@ _GROUPS = frozenset({"FLOW_GROUP", "BASELINE_GROUP", "OUTCOME_GROUP", "EVENT_GRO
 _COHORT_MAPPING = types("tw:CohortMapping")
 _MAPPING_METHOD = iri("tw:cohortMappingMethod")
 _MAPS_TO = iri("tw:mapsToCohort")
+_METHOD = value("CohortMappingMethod")
 _SOURCE_COHORT = iri("tw:sourceCohort")
 _TARGET_COHORT = iri("tw:targetCohort")
 
@@ -87,7 +88,7 @@ def emit_cohort_mappings(mappings: Sequence[CohortMapping], study: str, graph: s
             *_COHORT_MAPPING,
             f"{_SOURCE_COHORT} <{group}>",
             f"{_TARGET_COHORT} <{arm}>",
-            f"{_MAPPING_METHOD} {value('CohortMappingMethod')(mapping.method, '')}",
+            f"{_MAPPING_METHOD} {_METHOD(mapping.method)}",
         )
         lines |= claim(subject, study, graph, mapping.confidence, *pairs)
         if mapping.confidence >= ASSERTED:

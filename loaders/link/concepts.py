@@ -18,10 +18,12 @@ __all__ = ["ConceptLink", "concept_links", "emit_concept_links"]
 
 _OF_MEASURES: tuple[TextKind, ...] = ("BIOMARKER", "INTERVENTION")
 _CONCEPT_LINK = types("tw:ConceptLink")
+_KIND = value("TextKind")
 _LINKED_CONCEPT = iri("tw:linkedConcept")
 _LINKED_PART = iri("tw:linkedPart")
 _LINKED_TEXT = iri("tw:linkedText")
 _MATCH_METHOD = iri("tw:matchMethod")
+_METHOD = value("MatchMethod")
 _TEXT_KIND = iri("tw:textKind")
 
 
@@ -58,10 +60,10 @@ def emit_concept_links(links: Sequence[ConceptLink], study: str, graph: str) -> 
     for link in links:
         pairs = [
             *_CONCEPT_LINK,
-            f"{_TEXT_KIND} {value('TextKind')(link.kind, '')}",
+            f"{_TEXT_KIND} {_KIND(link.kind)}",
             f"{_LINKED_TEXT} {literal(link.text)}",
             f"{_LINKED_CONCEPT} {mesh(link.link.concept)}",
-            f"{_MATCH_METHOD} {value('MatchMethod')(link.link.method, '')}",
+            f"{_MATCH_METHOD} {_METHOD(link.link.method)}",
         ]
         if link.part:
             kind, name = link.part

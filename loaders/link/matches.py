@@ -24,6 +24,7 @@ _ENDED_AT = iri("prov:endedAtTime")
 _EXACT_MATCH = iri("skos:exactMatch")
 _EXTERNAL_MATCH = types("tw:ExternalMatch")
 _EXTERNAL_RESOURCE = iri("tw:externalResource")
+_IDENTIFIER = value("SharedIdentifier")
 _LABEL = iri("rdfs:label")
 _LINK_SOURCE = iri("tw:linkSource")
 _SHARED_IDENTIFIER = iri("tw:sharedIdentifier")
@@ -60,7 +61,7 @@ def emit_match(match: ExternalMatch, shared: SharedIdentifier, harvest: str) -> 
         *_EXTERNAL_MATCH,
         f"{_LINK_SOURCE} <{match.resource}>",
         f"{_EXTERNAL_RESOURCE} <{match.external}>",
-        f"{_SHARED_IDENTIFIER} {value('SharedIdentifier')(shared, '')}",
+        f"{_SHARED_IDENTIFIER} {_IDENTIFIER(shared)}",
         f"{_CONFIDENCE} {decimal(CONFIDENCE)}",
         f"{_WAS_GENERATED_BY} <{harvest}>",
     ]

@@ -27,6 +27,7 @@ _LINK_SOURCE = iri("tw:linkSource")
 _LINK_STATUS = iri("tw:linkStatus")
 _LINK_TARGET = iri("tw:linkTarget")
 _MODIFIED = iri("dcterms:modified")
+_STATUS = value("LinkStatus")
 _STUDY_LINK = types("tw:StudyLink")
 
 THRESHOLD = Decimal("0.5")
@@ -127,7 +128,7 @@ def emit_study_link(
         *_STUDY_LINK,
         f"{_LINK_SOURCE} <{source}>",
         f"{_LINK_TARGET} <{BASE}study/{target}>",
-        f"{_LINK_STATUS} {value('LinkStatus')(status, '')}",
+        f"{_LINK_STATUS} {_STATUS(status)}",
     ]
     if confidence is not None:
         pairs.append(f"{_CONFIDENCE} {decimal(confidence)}")

@@ -66,10 +66,11 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+@lru_cache(maxsize=4096)
 def words(text: str) -> tuple[str, ...]:
     """Return the words of a text without case, punctuation, accents, plural, small words and British spelling."""
-    text = unicodedata.normalize("NFKD", _POSSESSIVE.sub("", text)).casefold().translate(_GREEK)
-    tokens = _TOKEN.findall("".join(character for character in text if not unicodedata.combining(character)))
+    text = _POSSESSIVE.sub("", text)
+    tokens = _TOKEN.findall(text.lower() if text.isascii() else _in_ascii(text))
     return tuple(_numeral(tokens, at) or _stem(token) for at, token in enumerate(tokens) if token not in _SMALL)
 
 
@@ -98,6 +99,12 @@ def without_qualifiers(text: str, kind: str) -> Iterator[list[tuple[str, ...]]]:
     for taken in range(0 if bare != text else 1, front + back + 1):
         starts = range(max(0, taken - back), min(front, taken) + 1)
         yield [rest for start in starts if (rest := tokens[start : len(tokens) - (taken - start)])]
+
+
+def _in_ascii(text: str) -> str:
+    """Return a text in small letters without accents, ligatures and Greek letters."""
+    text = unicodedata.normalize("NFKD", text).casefold().translate(_GREEK)
+    return "".join(character for character in text if not unicodedata.combining(character))
 
 
 def _numeral(tokens: list[str], at: int) -> str | None:

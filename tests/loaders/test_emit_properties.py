@@ -72,6 +72,13 @@ def test_the_same_record_gives_the_same_bytes(study: r.Study) -> None:
 
 
 @examples
+@given(studies())
+def test_lines_are_sorted_by_their_bytes(study: r.Study) -> None:
+    lines = emit(study).triples.splitlines(keepends=True)
+    assert lines == sorted(set(lines))
+
+
+@examples
 @given(pairs())
 def test_the_order_of_lists_does_not_matter(pair: tuple[r.Study, r.Study]) -> None:
     study, other = pair

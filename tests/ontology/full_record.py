@@ -98,8 +98,9 @@ def _article(kind: str) -> bytes:
 
 def _with_unlisted_codes(part: Any, rows: Any) -> Any:
     """Return a part in which each code of a registry's vocabulary is one that no scheme lists."""
-    codes = {attribute for attribute, _, term in rows if isinstance(term, Coded)}
-    return replace(part, **dict.fromkeys(codes, UNLISTED))
+    codes = [attribute for attribute, _, term in rows if isinstance(term, Coded)]
+    unlisted = {code.removesuffix("[]"): [UNLISTED] if code.endswith("[]") else UNLISTED for code in codes}
+    return replace(part, **unlisted)
 
 
 def _unlisted_study(kind: str) -> Study:

@@ -24,6 +24,7 @@ _HEADING = re.compile(
     re.IGNORECASE,
 ).fullmatch
 _LONGEST_HEADING = 160
+_IN_HEADINGS = "clusion"  # Few lines have it, and the pattern takes long to see that one is no heading.
 _BULLET = re.compile(r"(\s*)(?:[*•·‣▪–-]|\(?[0-9]{1,3}[.):]|\(?[a-zA-Z][.)])\s+(.*)").fullmatch
 
 
@@ -90,7 +91,7 @@ def _split(text: str) -> Iterator[tuple[CriterionKind, str]]:
     words: list[str] = []
     outer: int | None = None
     for line in [*text.splitlines(), "Inclusion Criteria"]:  # The last heading ends the last criterion.
-        heading = _HEADING(line) if len(line) <= _LONGEST_HEADING else None
+        heading = _HEADING(line) if len(line) <= _LONGEST_HEADING and _IN_HEADINGS in line.casefold() else None
         bullet = _BULLET(line)
         if bullet and outer is not None and len(bullet[1]) > outer:
             bullet = None

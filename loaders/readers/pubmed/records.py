@@ -12,6 +12,7 @@ its NCT id when there is one; when there are several, it is not said which, so e
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import PurePath
 from typing import NamedTuple
@@ -65,7 +66,7 @@ def record(publication: Publication, data: bytes, name: str, version_date: str |
     """Return the record of one article. `data` are the bytes it was read from, `name` the file they stand in."""
     source = Source(
         kind="PUBMED",
-        name=PurePath(name).name,
+        name=_file_name(name),
         sha256=sha256(data).hexdigest(),
         version_date=version_date,
         warnings=list(_unclear(publication.accessions)),
@@ -94,6 +95,11 @@ def record(publication: Publication, data: bytes, name: str, version_date: str |
         reason = "The article names several registered studies, and this is one of them."
         study.links = [StudyLink(target=nct, confidence=_ONE_OF_SEVERAL, reason=reason) for nct in ids]
     return study
+
+
+@lru_cache(maxsize=8)  # A file has thousands of articles.
+def _file_name(path: str) -> str:
+    return PurePath(path).name
 
 
 def _registered(accessions: list[str]) -> tuple[list[str], list[str]]:
