@@ -29,13 +29,16 @@ class Expense:
         """Begin to count."""
         self._begun = _spent()
         self._described = 0.0
+        self._described_here = 0.0
 
     @contextmanager
     def describing(self) -> Iterator[None]:
-        """Count what is done meanwhile as describing."""
-        before = thread_time()
+        """Count what is done meanwhile as describing, on whatever thread; nothing is being written then."""
+        before = _spent()
         yield
-        self._described += thread_time() - before
+        _, process, here, merge, _ = (now - then for now, then in zip(_spent(), before, strict=True))
+        self._described += process - merge
+        self._described_here += here
 
     def stages(self, prepared: Seconds) -> dict[str, float]:
         """Return the seconds of each stage so far. Processes that have not ended yet are not in it."""
@@ -43,12 +46,12 @@ class Expense:
         stages = {"read": prepared.read, "emit": prepared.emit, "gate": prepared.gate}
         preparing = sum(stages.values())
         # On a cluster, or here, there were no processes that could have prepared anything.
-        intake = here - self._described - (0.0 if others else preparing)
+        intake = here - self._described_here - (0.0 if others else preparing)
         return {
             **stages,
             "processes": max(0.0, others - preparing),
             "intake": max(0.0, intake),
-            "store": max(0.0, process - here - merge),
+            "store": max(0.0, process - here - merge - (self._described - self._described_here)),
             "merge": merge,
             "describe": self._described,
             "total": clock,
