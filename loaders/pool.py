@@ -6,6 +6,7 @@ A document that ends the process that reads it, as the kernel does when memory r
 
 import gc
 import multiprocessing
+import os
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -42,6 +43,9 @@ IN_FLIGHT = 64
 
 IN_FLIGHT_BYTES = 16 * 1024 * 1024
 """Bytes of documents in flight, if it is more than one batch. Their triples take about seven times as much."""
+
+_GIVING_WAY = 5
+"""How much these processes give way (nice(2)): writing, which takes one thread the longest, should wait for no core."""
 
 Found = Document | SourceError
 """A document, or why there is none."""
@@ -210,6 +214,7 @@ class _Worker:
 
 def _serve(pipe: Connection, run: Run, index: Path | None) -> None:
     """Take one batch after the other until the parent is gone."""
+    os.nice(_GIVING_WAY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers.
     run = replace(run, index=MeshIndex.open(index) if index else None)
     # The collector would look at every record many times while it lives: a tenth of the time. Between two batches there

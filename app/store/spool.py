@@ -16,7 +16,7 @@ from app.store.base import Change, ReplaceGraph
 from app.store.generations import engine_errors
 from app.store.opening import Writer
 
-__all__ = ["CHANGED_BYTES", "SPOOLED_BYTES", "Spool"]
+__all__ = ["CHANGED_BYTES", "FIRST_BYTES", "SPOOLED_BYTES", "Spool"]
 
 SPOOLED_BYTES = 64 * 1024 * 1024
 """Bytes of N-Quads that are loaded at once: about 150,000 quads, each once with its graph and once in the union.
@@ -26,6 +26,9 @@ of lines with graphs, 868,000 quads of real studies took 23.8, 22.0, 22.1 and 22
 (busy cores, merging included), and 411, 655, 912 and 1,268 MB of memory. A whole load of 884,000 quads by two processes
 had a peak of 877 MB with 64 MiB here, and of 1,157 MB with 96 MiB.
 """
+
+FIRST_BYTES = 8 * 1024 * 1024
+"""Bytes of the first portion. Each is twice as large as the one before, so that the engine has something to do soon."""
 
 CHANGED_BYTES = 4 * 1024 * 1024
 """Bytes of triples that are changed at once."""
@@ -62,6 +65,7 @@ class Spool:
         self._writing: Future[None] | None = None
         self._handed_over: _Load | None = None
         self._next = self._new_load()
+        self._portion = min(FIRST_BYTES, SPOOLED_BYTES)
         self.changed = False
 
     def __enter__(self) -> Self:
@@ -79,7 +83,7 @@ class Spool:
     @property
     def full(self) -> bool:
         """Whether there is enough to hand over."""
-        return self._next.file.tell() >= SPOOLED_BYTES or self._next.bytes_changing >= CHANGED_BYTES
+        return self._next.file.tell() >= self._portion or self._next.bytes_changing >= CHANGED_BYTES
 
     def holds(self, graph: str) -> bool:
         """Say whether this new graph is still here, so that another version can take its place."""
@@ -121,6 +125,7 @@ class Spool:
         """
         self._wait()
         load, self._next = self._next, self._new_load()
+        self._portion = min(2 * self._portion, SPOOLED_BYTES)
         self._handed_over, self._writing = load, self._writer.submit(self._write, load, then)
 
     def flush(self) -> None:

@@ -85,3 +85,21 @@ def test_what_is_on_its_way_is_known(data: Path) -> None:
 
 def assert_set(event: Event) -> None:
     assert event.wait(10)
+
+
+def test_portions_grow(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "FIRST_BYTES", 100)
+    monkeypatch.setattr(spool, "SPOOLED_BYTES", 400)
+    sizes, since = [], 0
+    with EmbeddedStore(data) as store, Spool(store, store.data.writer) as spooled:
+        for number in range(60):
+            lines = parts(f"g{number}", f'a says "{number:02}"')
+            spooled.add(f"{EX}g{number}", lines)
+            since += 1
+            if spooled.full:
+                spooled.hand_over()
+                sizes.append(since)
+                since = 0
+        spooled.flush()
+        assert len(content(store)) == 60
+    assert sizes[0] < sizes[1] < sizes[2] and len(set(sizes[2:])) == 1
