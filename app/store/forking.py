@@ -111,6 +111,9 @@ class _ForkServer:
             if pid == 0:
                 self._control.close()
                 _become_worker(request, descriptor, server)
+            with suppress(OSError):
+                # As the worker does itself, whoever comes first: what follows may be for its group.
+                os.setpgid(pid, pid)
             self._workers[request["fork"]] = pid
         os.close(descriptor)
 
