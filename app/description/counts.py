@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal
 
 from app.store.base import Store
@@ -24,8 +25,6 @@ LOOKED_AT = 50
 """Entities of a class whose objects are looked at; a class with no more has exact numbers for all kinds of objects."""
 _RARE = 20
 """Statements that are looked at of a property that none of those entities has."""
-_IN_MEMORY = 5_000_000
-"""Types of entities up to which they are joined in memory, which takes a third of the time and 200 bytes for each."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -83,17 +82,15 @@ class Counts:
 
 _PROPERTIES = "SELECT ?p (COUNT(*) AS ?n) WHERE { ?s ?p ?o } GROUP BY ?p"
 _CLASSES = "SELECT ?c (COUNT(*) AS ?n) WHERE { ?s a ?c } GROUP BY ?c"
-# The engine joins two sub-selects in memory, and the patterns themselves by looking up each subject.
-_JOINED = """
-SELECT ?c ?p (COUNT(*) AS ?n) WHERE { { SELECT ?s ?c { ?s a ?c } } { SELECT ?s ?p { ?s ?p ?o } } } GROUP BY ?c ?p
-"""
-_LOOKED_UP = "SELECT ?c ?p (COUNT(*) AS ?n) WHERE { ?s a ?c . ?s ?p ?o } GROUP BY ?c ?p"
+# The engine looks up each entity here. Joined in memory, as sub-selects are, all classes together take less than half
+# the processor time, but no less on the clock of two cores, and 270 bytes of memory for each entity.
+_OF_CLASS = "SELECT ?p (COUNT(*) AS ?n) WHERE { ?s a <%s> . ?s ?p ?o } GROUP BY ?p"
 _KIND = f"""
   OPTIONAL {{ ?o a ?class }}
   BIND(DATATYPE(?o) AS ?datatype)
   BIND(IF(isIRI(?o) && !STRSTARTS(STR(?o), "{BASE}"), REPLACE(STR(?o), "[^/#:]+$", ""), ?none) AS ?space)
 """
-# The IRIs written into these two come from the store, where nothing that could end an IRI gets in.
+# The IRIs written into these three come from the store, where nothing that could end an IRI gets in.
 _KINDS = f"""
 SELECT ?p ?class ?datatype ?space (COUNT(*) AS ?n) WHERE {{
   {{ SELECT ?s {{ ?s a <%s> }} LIMIT {LOOKED_AT} }}
@@ -106,11 +103,9 @@ SELECT ?class ?datatype ?space (COUNT(*) AS ?n) WHERE {{
 _SPACE = 'BIND(REPLACE(STR(?o), "[^/#:]+$", "") AS ?space)'
 _MATCHES = f"""
 SELECT ?class ?space (COUNT(*) AS ?n) WHERE {{
-  %s {_SPACE}
+  ?s <{EXACT_MATCH}> ?o . ?s a ?class {_SPACE}
 }} GROUP BY ?class ?space
 """
-_MATCHES_JOINED = f"{{ SELECT ?s ?o {{ ?s <{EXACT_MATCH}> ?o }} }} {{ SELECT ?s ?class {{ ?s a ?class }} }}"
-_MATCHES_LOOKED_UP = f"?s <{EXACT_MATCH}> ?o . ?s a ?class"
 # Only a harvest links what is not described here.
 _LOOSE = f"""
 SELECT ?from ?space (COUNT(*) AS ?n) WHERE {{
@@ -126,28 +121,35 @@ def count(store: Store) -> Counts:
     Two cores share the work, for nothing else is left to do when a run comes to this.
     """
     entities = {row["c"]: int(row["n"]) for row in store.rows(_CLASSES)}
-    in_memory = sum(entities.values()) <= _IN_MEMORY
     with ThreadPoolExecutor(2, thread_name_prefix="count") as threads:
         # The longest first.
-        by_class = threads.submit(store.rows, _JOINED if in_memory else _LOOKED_UP)
-        properties = threads.submit(store.rows, _PROPERTIES)
-        matches = threads.submit(store.rows, _MATCHES % (_MATCHES_JOINED if in_memory else _MATCHES_LOOKED_UP))
+        by_property = threads.submit(store.rows, _PROPERTIES)
+        largest = sorted(entities, key=lambda iri: -entities[iri])
+        of_class = {iri: threads.submit(store.rows, _OF_CLASS % iri) for iri in largest}
+        seen = {iri: threads.submit(store.rows, _KINDS % iri) for iri in largest}
         loose = threads.submit(store.rows, _LOOSE)
-        seen = {iri: threads.submit(store.rows, _KINDS % iri) for iri in entities}
-        counted: dict[str, dict[str, int]] = defaultdict(dict)
-        for row in by_class.result():
-            counted[row["c"]][row["p"]] = int(row["n"])
-        spaces = list(matches.result())
-        of_class = {
-            iri: threads.submit(
-                _properties, store, iri, entities[iri], counted[iri], _spaces(spaces, iri), rows.result()
-            )
-            for iri, rows in seen.items()
+        spaces = list(store.rows(_MATCHES))
+        found = {
+            iri: threads.submit(_class, store, iri, entities[iri], of_class[iri].result(), seen[iri].result(), spaces)
+            for iri in largest
         }
-        classes = (ClassCount(iri, entities[iri], found.result()) for iri, found in sorted(of_class.items()))
-        links = (LinkCount(row["from"], row["space"], int(row["n"])) for row in loose.result())
-        by_property = {row["p"]: int(row["n"]) for row in properties.result()}
-        return Counts(dict(sorted(by_property.items())), tuple(classes), tuple(sorted(links)))
+        classes = tuple(found[iri].result() for iri in sorted(found))
+        links = tuple(sorted(LinkCount(row["from"], row["space"], int(row["n"])) for row in loose.result()))
+        return Counts(
+            {row["p"]: int(row["n"]) for row in sorted(by_property.result(), key=itemgetter("p"))}, classes, links
+        )
+
+
+def _class(
+    store: Store,
+    iri: str,
+    entities: int,
+    counted: Iterable[Mapping[str, str]],
+    looked_at: Iterable[Mapping[str, str]],
+    spaces: Iterable[Mapping[str, str]],
+) -> ClassCount:
+    by_property = {row["p"]: int(row["n"]) for row in counted}
+    return ClassCount(iri, entities, _properties(store, iri, entities, by_property, _spaces(spaces, iri), looked_at))
 
 
 def _spaces(matches: Iterable[Mapping[str, str]], iri: str) -> tuple[Kind, ...]:

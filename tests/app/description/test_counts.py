@@ -41,11 +41,7 @@ def test_a_triple_of_two_graphs_counts_once(store: EmbeddedStore) -> None:
     assert (found.triples, found.properties[A]) == (8, 3)
 
 
-@pytest.mark.parametrize("most", [counts._IN_MEMORY, 0])
-def test_classes_have_entities_and_properties_with_the_kinds_of_their_objects(
-    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    monkeypatch.setattr(counts, "_IN_MEMORY", most)  # both ways to join give the same
+def test_classes_have_entities_and_properties_with_the_kinds_of_their_objects(store: EmbeddedStore) -> None:
     cat, mouse = count(store).classes
     assert (cat.iri, cat.entities, mouse.entities) == ("urn:Cat", 2, 1)
     said = {each.iri: (each.triples, each.kinds) for each in cat.properties if each.iri != A}
@@ -68,9 +64,7 @@ def test_a_large_class_has_its_rare_properties_too_and_no_number_that_was_not_co
     assert said["urn:age"] == (1, (Kind("datatype", INTEGER, 1),))
 
 
-@pytest.mark.parametrize("most", [counts._IN_MEMORY, 0])
-def test_all_exact_matches_are_counted_by_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(counts, "_IN_MEMORY", most)
+def test_all_exact_matches_are_counted_by_target(tmp_path: Path) -> None:
     many, match = range(10 * counts.LOOKED_AT), f"<{counts.EXACT_MATCH}>"
     lines = [f"<urn:{n}> <{A}> <urn:Cat> .\n<urn:{n}> {match} <http://example.org/cat/{n}> .\n" for n in many]
     rare = [f"<urn:{n}> {match} <http://example.net/Q{n}> .\n" for n in many[-3:]]
