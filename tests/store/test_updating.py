@@ -36,8 +36,9 @@ modifications = st.builds(
     blocks(template_triples),
     blocks(template_triples),
     st.sampled_from(["", "USING ex:g ", "USING ex:h USING NAMED ex:g "]),
+    # The default graph has a name here, so a variable finds it too: that is ruled out.
     st.sampled_from(
-        ["{ GRAPH ex:g { ?s ex:p ?o } }", "{ GRAPH ?g { ?s ex:p ?o } FILTER(?g != ex:h) } # }", "{ ?s ex:p ?o }"]
+        ["{ GRAPH ex:g { ?s ex:p ?o } }", "{ GRAPH ?g { ?s ex:p ?o } FILTER(?g = ex:g) } # }", "{ ?s ex:p ?o }"]
     ),
 )
 places = st.sampled_from(["DEFAULT", "ex:g", "ex:h"])
