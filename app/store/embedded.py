@@ -34,6 +34,10 @@ _BLOCK = 1024 * 1024
 _MUCH, _SHARE = 32 * 1024 * 1024, 1 / 4
 """Bytes of new files, and their share of the store, from which on these are merged before they are published."""
 
+_TOO_MUCH = 1024 * 1024 * 1024
+"""Bytes of a store from which on it is left to the engine, which merges most of it while it is loaded: the rest keeps one
+core busy for minutes where there are 17 million quads."""
+
 
 def _unchecked(graphs: frozenset[str]) -> None:
     """Let every change pass."""
@@ -357,7 +361,8 @@ class EmbeddedStore:
                 tables[status.st_ino] = status.st_size
         published = self.data.published_files()
         new = sum(size for inode, size in tables.items() if inode not in published)
-        return new >= max(_MUCH, _SHARE * sum(tables.values()))
+        size = sum(tables.values())
+        return size <= _TOO_MUCH and new >= max(_MUCH, _SHARE * size)
 
     def backup(self, target: Path) -> None:
         """Write the published generation into `target` as a data directory of its own, with the same number.

@@ -203,8 +203,10 @@ def test_what_much_was_loaded_into_is_merged_before_it_is_published(
     monkeypatch.setattr("app.store.embedded._MUCH", 1)
     assert published("c", 3) <= one
     assert published("d", 1) > one, "little of that was new"
+    monkeypatch.setattr("app.store.embedded._TOO_MUCH", 1)
+    assert published("e", 9) > one, "the store is large"
     with EmbeddedReader(data) as reader:
-        assert reader.info().quads == 7_000
+        assert reader.info().quads == 16_000
 
 
 def test_a_writer_that_cannot_undo_a_change_does_not_publish_it(
