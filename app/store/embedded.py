@@ -35,8 +35,8 @@ _MUCH, _SHARE = 32 * 1024 * 1024, 1 / 4
 """Bytes of new files, and their share of the store, from which on these are merged before they are published."""
 
 _TOO_MUCH = 1024 * 1024 * 1024
-"""Bytes of a store from which on it is left to the engine, which merges most of it while it is loaded: the rest keeps one
-core busy for minutes where there are 17 million quads."""
+"""Bytes of a store from which on it is left to the engine, which merges most of it while it is loaded: the rest of 17
+million quads keeps one core busy for minutes."""
 
 
 def _unchecked(graphs: frozenset[str]) -> None:
