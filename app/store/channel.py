@@ -65,7 +65,7 @@ class Channel(asyncio.Protocol):
     # What the event loop calls
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The socket is ours."""
+        """The socket is ours. (A socket's transport is both ways, which the general signature leaves open.)"""
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:

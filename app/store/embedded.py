@@ -343,16 +343,16 @@ class EmbeddedStore:
 
         `written` says that writes over HTTP made the changes, which push no load out of reach of a rollback.
         """
-        if not written and self._is_scattered():
+        if not written and self._is_to_be_merged():
             with engine_errors("merging the store's files"):
                 self._store.optimize()
         return self.data.publish(self._store, written=written)
 
-    def _is_scattered(self) -> bool:
-        """Whether much of the store came in with what is not published yet.
+    def _is_to_be_merged(self) -> bool:
+        """Whether much of the store came in with what is not published yet, and there is room on the disk.
 
         A bulk load leaves files side by side that queries have to look into one by one. To merge them takes a tenth of
-        the time that the load took, and everything is written again; so it must be worth it.
+        the time that the load took, and everything is written again; so it must be worth it. No load may fail of it.
         """
         tables: dict[int, int] = {}
         for path in Path(self._folder).glob("*.sst"):
@@ -362,7 +362,8 @@ class EmbeddedStore:
         published = self.data.published_files()
         new = sum(size for inode, size in tables.items() if inode not in published)
         size = sum(tables.values())
-        return size <= _TOO_MUCH and new >= max(_MUCH, _SHARE * size)
+        is_worth_it = size <= _TOO_MUCH and new >= max(_MUCH, _SHARE * size)
+        return is_worth_it and shutil.disk_usage(self._folder).free > 2 * size
 
     def backup(self, target: Path) -> None:
         """Write the published generation into `target` as a data directory of its own, with the same number.

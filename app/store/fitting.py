@@ -53,27 +53,35 @@ def _has_controls(body: bytes) -> bool:
     return len(body.translate(None, _CONTROLS)) < len(body)
 
 
-class _Rewritten:
-    """Passes solutions on to a file, with something else in place of each control character."""
+class _Passing:
+    """The part of a file that passes what is written on to another, in `_output`."""
 
-    def __init__(self, output: BinaryIO, rewrite: Callable[[re.Match[bytes]], bytes]) -> None:
-        self._output, self._rewrite = output, rewrite
-
-    def write(self, data: bytes) -> int:
-        """Take the next bytes, and say how many they were."""
-        self._output.write(_CONTROL.sub(self._rewrite, data) if _has_controls(data) else data)
-        return len(data)
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
 
     def flush(self) -> None:
         """Have everything written."""
         self._output.flush()
 
 
-class _WithoutControls:
+class _Rewritten(_Passing):
+    """Passes solutions on to a file, with something else in place of each control character."""
+
+    def __init__(self, output: BinaryIO, rewrite: Callable[[re.Match[bytes]], bytes]) -> None:
+        super().__init__(output)
+        self._rewrite = rewrite
+
+    def write(self, data: bytes) -> int:
+        """Take the next bytes, and say how many they were."""
+        self._output.write(_CONTROL.sub(self._rewrite, data) if _has_controls(data) else data)
+        return len(data)
+
+
+class _WithoutControls(_Passing):
     """Passes solutions in XML on to a file, and no character that XML cannot hold."""
 
     def __init__(self, output: BinaryIO) -> None:
-        self._output = output
+        super().__init__(output)
         self._last = b""
 
     def write(self, data: bytes) -> int:
@@ -86,16 +94,12 @@ class _WithoutControls:
         self._output.write(data.replace(b"\r", _RETURN))
         return len(data)
 
-    def flush(self) -> None:
-        """Have everything written."""
-        self._output.flush()
 
-
-class _WellFormed:
+class _WellFormed(_Passing):
     """Passes RDF/XML on to a file, and nothing that only looks like it."""
 
     def __init__(self, output: BinaryIO) -> None:
-        self._output = output
+        super().__init__(output)
         self._parser = expat.ParserCreate(namespace_separator=" ")
 
     def write(self, data: bytes) -> int:
@@ -109,7 +113,3 @@ class _WellFormed:
             ) from error
         self._output.write(data.replace(b"\r", _RETURN))
         return len(data)
-
-    def flush(self) -> None:
-        """Have everything written."""
-        self._output.flush()

@@ -1,6 +1,7 @@
 """Changes: all or nothing, seen by the writer at once and by readers when published."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -203,10 +204,15 @@ def test_what_much_was_loaded_into_is_merged_before_it_is_published(
     monkeypatch.setattr("app.store.embedded._MUCH", 1)
     assert published("c", 3) <= one
     assert published("d", 1) > one, "little of that was new"
+    full = SimpleNamespace(free=1_000)
+    with monkeypatch.context() as patch:
+        patch.setattr("app.store.embedded.shutil.disk_usage", lambda _: full)
+        assert published("e", 9) > one, "there is no room to write all of it again"
+    assert published("f", 16) <= one
     monkeypatch.setattr("app.store.embedded._TOO_MUCH", 1)
-    assert published("e", 9) > one, "the store is large"
+    assert published("g", 30) > one, "the store is large"
     with EmbeddedReader(data) as reader:
-        assert reader.info().quads == 16_000
+        assert reader.info().quads == 62_000
 
 
 def test_a_writer_that_cannot_undo_a_change_does_not_publish_it(

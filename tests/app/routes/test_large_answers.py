@@ -98,7 +98,7 @@ def test_a_large_report_comes_in_pieces(asked: TestClient, monkeypatch: pytest.M
                 report.add(b"# nothing to be told\n" * 20_000)
             return report
 
-    monkeypatch.setattr(asked.app.state, "validators", Reporting())  # type: ignore[attr-defined]
+    monkeypatch.setattr(asked.app.state, "validators", Reporting())  # type: ignore[attr-defined]  # a FastAPI, typed as any ASGI application
     pieces = _taken(monkeypatch)
     answer = asked.post("/validate", content=b"", headers={"Content-Type": "text/turtle", "Accept": "text/turtle"})
     assert (answer.status_code, answer.text.count("\n"), len(pieces)) == (200, 60_000, 3)
@@ -106,7 +106,8 @@ def test_a_large_report_comes_in_pieces(asked: TestClient, monkeypatch: pytest.M
 
 def _taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the pieces that are taken from now on."""
-    take, sizes = LargeBody.take, []  # type: ignore[var-annotated]
+    take = LargeBody.take
+    sizes: list[int] = []
 
     def counted(body: LargeBody) -> bytes:
         piece = take(body)
