@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     license: str | None = Field(
         None, pattern=r"^https?://[^\s<>\"]+$", description="The address of the licence that you serve the data under."
     )
-    workers: int = Field(2, ge=1, description="Query worker processes.")
+    workers: int = Field(4, ge=1, description="Query worker processes.")
     worker_memory: int = Field(2 * 1024**3, ge=256 * 1024**2, description="Bytes of memory a query worker may use.")
     slow_queries: int = Field(
         2,

@@ -66,12 +66,12 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     """Name what was set, so that a strange behaviour has its cause beside it; secrets stay out."""
     for name in sorted(settings.model_fields_set - {"data"}):
         yield Finding("setting", True, f"TRIALWEAVE_{name.upper()}={getattr(settings, name)}")
-    needed = (settings.workers + settings.validators) * settings.worker_memory
+    needed = (settings.workers + settings.slow_queries + settings.validators) * settings.worker_memory
     if (memory := _memory_bytes("MemTotal")) and needed > memory:
         yield Finding(
             "setting",
             settings.worker_memory <= memory,
-            f"workers and validators may take {_gib(needed)} together and this machine has {_gib(memory)}; "
+            f"queries and validators may take {_gib(needed)} together and this machine has {_gib(memory)}; "
             "lower TRIALWEAVE_WORKER_MEMORY or TRIALWEAVE_WORKERS if all of them are ever busy",
         )
     if settings.query_timeout > LONG_QUERY:

@@ -18,7 +18,7 @@ from app.store.opening import Writer
 
 __all__ = ["CHANGED_BYTES", "FIRST_BYTES", "SPOOLED_BYTES", "Spool"]
 
-SPOOLED_BYTES = 64 * 1024 * 1024
+SPOOLED_BYTES = 48 * 1024 * 1024
 """Bytes of N-Quads that are loaded at once: about 150,000 quads, each once with its graph and once in the union.
 
 The more at once, the less is left for the engine to merge, but the more memory it takes: with 32, 64, 100 and 128 MiB

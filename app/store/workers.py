@@ -82,8 +82,9 @@ _ABOUT = 1.0
 _PATIENCE = 0.5
 """Seconds that a query likely to be slow leaves the workers to quick ones, and waits for others of its kind."""
 
-_NICE, _VERY_NICE = 10, 15
-"""The claim to the processor of a process set aside, a tenth of that of another, and once it is long, a thirtieth."""
+_READY, _NICE, _VERY_NICE = 3, 10, 15
+"""How much of the processor each process leaves to others (see nice(1)): a worker, so that the service has the next query
+ready for it in time; one that is set aside, which has a fifth of a worker's claim; and once it is long, a fifteenth."""
 
 
 class WorkerPool:
@@ -490,7 +491,7 @@ class WorkerPool:
         self._idle.append(worker)
         self._settle()
 
-    async def _start_worker(self, nice: int = 0) -> "Worker":
+    async def _start_worker(self, nice: int = _READY) -> "Worker":
         worker = await Worker.start(self._nursery, "app.store.worker", self.data.path, self._settings, nice)
         self._workers.add(worker)
         try:

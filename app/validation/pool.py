@@ -15,6 +15,9 @@ from app.store.workers import Worker, error_of
 
 __all__ = ["ValidatorPool"]
 
+_NICE = 10
+"""A validation takes long beside a query, and leaves the processor to those (see nice(1))."""
+
 
 class ValidatorPool:
     """Up to `settings.validators` processes, for one event loop. `runs` counts what becomes of validations."""
@@ -93,7 +96,9 @@ class ValidatorPool:
                 return validator
             self._end(validator)
         # It gets the data directory as all workers do, and does not look at it.
-        validator = await Worker.start(self._nursery, "app.validation.worker", self._settings.data, self._settings)
+        validator = await Worker.start(
+            self._nursery, "app.validation.worker", self._settings.data, self._settings, _NICE
+        )
         self._all.add(validator)
         return validator
 

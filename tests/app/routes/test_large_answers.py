@@ -2,11 +2,13 @@
 
 import gzip
 import http.client
+import os
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -131,6 +133,35 @@ def test_one_larger_than_the_cap_is_413_from_the_start(data: Path) -> None:
     assert "2,000,000" in answer.json()["detail"]
 
 
+ENDLESS = "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(?c != 'a' && ?f != 'b' && ?i != 'c') }"
+BOUNDLESS = 1 << 40
+"""Bytes: more than can be written before a query is stopped for something else."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for open files in /proc")
+def test_one_that_takes_too_long_behind_its_first_pieces_is_504_from_the_start(data: Path) -> None:
+    with serving(data, query_timeout=2, answer_bytes=BOUNDLESS) as live:
+        before = _deleted_files(live.process.pid)
+        status, body, _ = live.ask(ENDLESS)
+        assert (status, b"longer than 2 seconds" in body) == (504, True)
+        assert _deleted_files(live.process.pid) == before, "nothing is kept of what came"
+        assert live.ask(QUERY)[0] == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.0/8 for several clients, as Linux has")
+def test_one_that_is_stopped_for_others_behind_its_first_pieces_is_503_from_the_start(data: Path) -> None:
+    with (
+        serving(data, workers=1, slow_queries=1, query_timeout=20, answer_bytes=BOUNDLESS) as live,
+        ThreadPoolExecutor(2) as greedy,
+    ):
+        sent = [greedy.submit(live.ask, f"{ENDLESS} # {number}", "127.0.0.66") for number in range(2)]
+        time.sleep(2.5)
+        assert live.ask("ASK {}", "127.0.0.9")[0] == 200
+        status, body, seconds = next(as_completed(sent)).result()
+        assert (status, b"stopped to make room" in body) == (503, True)
+        assert 1 < seconds < 15
+
+
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 def test_one_that_breaks_off_is_never_taken_for_a_whole_one(
     data: Path, monkeypatch: pytest.MonkeyPatch, coding: str
@@ -204,6 +235,12 @@ def _slow_client(port: int, query: str) -> socket.socket:
     client.sendall(head.encode())
     assert client.recv(12) == b"HTTP/1.1 200"
     return client
+
+
+def _deleted_files(pid: int) -> list[str]:
+    """The files without a name that a process has open."""
+    targets = (os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir() if each.is_symlink())
+    return [target for target in targets if target.endswith("(deleted)")]
 
 
 def _rest(client: socket.socket) -> int:
