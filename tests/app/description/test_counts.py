@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import pyoxigraph as ox
 import pytest
@@ -81,6 +82,19 @@ def test_all_exact_matches_are_counted_by_target(tmp_path: Path) -> None:
     spaces = (Kind("space", "http://example.net/", 3), Kind("space", "http://example.org/cat/", len(many)))
     assert (said.triples, said.kinds) == (len(many) + 3, spaces)
     assert found.links == (LinkCount("http://example.com/mouse/", "http://example.net/", 1),)
+
+
+def test_matches_with_dois_are_of_one_kind_whoever_registered_them_and_however_they_go_on(tmp_path: Path) -> None:
+    dois = ("10.1234/a", "10.1002/(SICI)1097(19)17:15/16<1>3.0", "10.1/x#y")
+    lines = [
+        f"<urn:{n}> <{A}> <urn:Paper> .\n<urn:{n}> <{counts.EXACT_MATCH}> <https://doi.org/{quote(doi, '/:#()')}> .\n"
+        for n, doi in enumerate(dois)
+    ]
+    with EmbeddedStore(tmp_path / "data") as store:
+        store.apply([ReplaceGraph("urn:g", "".join(lines).encode())])
+        (paper,) = count(store).classes
+    matches = next(each for each in paper.properties if each.iri == counts.EXACT_MATCH)
+    assert matches.kinds == (Kind("space", "https://doi.org/", 3),)
 
 
 def test_the_description_has_no_blank_node_and_is_the_same_each_time(store: EmbeddedStore) -> None:
