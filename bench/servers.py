@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 __all__ = ["Server", "do", "find", "running"]
 
 _BIN = Path(sys.executable).parent
-_START = 60.0
+_START = 300.0
 _NOTHING: Mapping[str, str] = {}
 
 
