@@ -1,6 +1,6 @@
 """What remote stores do differently from one another, as data: one entry an engine, found by running them.
 
-Everything here is held to by tests/store/test_contract.py, against the real server. What an entry cannot mend is listed
+Everything here is held to by tests/app/store/test_contract.py, against the real server. What an entry cannot mend is listed
 in docs/remote-store.md.
 """
 

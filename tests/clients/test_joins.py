@@ -19,7 +19,7 @@ from loaders.documents import documents
 from tests.attack.live import serving
 from tests.clients.federators import FEDERATORS, Rows, federator
 from tests.paths import STUDIES
-from tests.store.servers import ENGINES, server
+from tests.app.store.servers import ENGINES, server
 
 MESH = "http://id.nlm.nih.gov/mesh/"
 EX = "http://example.org/"

@@ -85,7 +85,21 @@ def _outcomes() -> list[r.Outcome]:
 
 
 def _results(study: r.Study) -> None:
-    study.baseline_results = [
+    study.baseline_results = _baseline_results()
+    study.flow_results = [
+        r.FlowResult(name="done", cohort="sun", milestone="COMPLETED", count=30, evidence=_evidence()),
+        r.FlowResult(name="left", cohort="sun", drop_reason="DEATH", count=1, evidence=_evidence()),
+    ]
+    study.outcome_results = _outcome_results()
+    study.adverse_event_results = [
+        r.AdverseEventResult(
+            name="fever-sun", event="fever", cohort="sun", affected=2, at_risk=33, events=3, evidence=_evidence()
+        )
+    ]
+
+
+def _baseline_results() -> list[r.BaselineResult]:
+    return [
         r.BaselineResult(
             name="age",
             variable="age",
@@ -101,11 +115,10 @@ def _results(study: r.Study) -> None:
             evidence=_evidence("Methods"),
         )
     ]
-    study.flow_results = [
-        r.FlowResult(name="done", cohort="sun", milestone="COMPLETED", count=30, evidence=_evidence()),
-        r.FlowResult(name="left", cohort="sun", drop_reason="DEATH", count=1, evidence=_evidence()),
-    ]
-    study.outcome_results = [
+
+
+def _outcome_results() -> list[r.OutcomeResult]:
+    return [
         r.OutcomeResult(
             name="score-sun",
             outcome="score",
@@ -147,11 +160,6 @@ def _results(study: r.Study) -> None:
             change_direction="DECREASED",
             evidence=_evidence(),
         ),
-    ]
-    study.adverse_event_results = [
-        r.AdverseEventResult(
-            name="fever-sun", event="fever", cohort="sun", affected=2, at_risk=33, events=3, evidence=_evidence()
-        )
     ]
 
 

@@ -11,7 +11,7 @@ from app.store.base import ReplaceGraph
 from app.store.engines import ENGINES as QUIRKS
 from app.store.remote import RemoteStore
 from tests.app.federation.stub import JSON, Stub, serving, turtle
-from tests.store.servers import ENGINES, server
+from tests.app.store.servers import ENGINES, server
 
 PREFIX = "PREFIX : <http://e/> "
 DATA = " ".join(f":m{n} :label 'L{n}' ; :part [ :n {n} ] ." for n in range(120))

@@ -11,7 +11,7 @@ from app.settings import Settings
 from app.store.base import ReplaceGraph
 from app.store.remote import RemoteStore
 from tests.app.federation.stub import asking, solutions, turtle
-from tests.store.servers import ENGINES, server
+from tests.app.store.servers import ENGINES, server
 
 PREFIX = "PREFIX : <http://e/> "
 XSD = "http://www.w3.org/2001/XMLSchema#"

@@ -10,7 +10,7 @@ from app.store import spool
 from app.store.base import ReplaceGraph
 from app.store.embedded import EmbeddedStore
 from app.store.spool import Spool
-from tests.store.conftest import graph
+from tests.app.store.conftest import graph
 
 EX = "http://example.org/"
 ALL = "SELECT ?g ?o { GRAPH ?g { ?s ?p ?o } } ORDER BY ?g ?o"

@@ -14,7 +14,7 @@ from app.errors import StoreDamaged, StoreError, StoreFull, StoreInUse, StoreUnr
 from app.store import generations
 from app.store.embedded import EmbeddedReader, EmbeddedStore, rollback
 from app.store.generations import KEEP, DataDirectory
-from tests.store.conftest import Publish, graph
+from tests.app.store.conftest import Publish, graph
 
 
 def facts(data: Path) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 from app.errors import BadRequest, QuerySyntaxError, StoreError
 from app.store.base import DEFAULT_GRAPH, Change, Query, ReplaceGraph, ReplaceSubjects
 from app.store.embedded import EmbeddedReader, EmbeddedStore
-from tests.store.conftest import Publish, graph, triples
+from tests.app.store.conftest import Publish, graph, triples
 
 EX = "http://example.org/"
 

@@ -32,7 +32,7 @@ from app.store.large import IN_MEMORY, LargeAnswer, LargeBody
 from app.store.nursery import isolation
 from app.store.workers import WorkerPool
 from tests.processes import running, workers
-from tests.store.conftest import Publish, graph
+from tests.app.store.conftest import Publish, graph
 
 POINT = Query("SELECT ?o { <http://example.org/a> ?p ?o }", solutions_type="text/csv")
 ENDLESS = Query("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }")

@@ -14,7 +14,7 @@ from app.store.embedded import EmbeddedReader, EmbeddedStore
 from app.store.evaluation import GRAPH_TYPES, evaluate
 from app.store.quarantine import Quarantine, Rejected
 from app.store.union import named_quads, without_graphs
-from tests.store.conftest import Publish, graph
+from tests.app.store.conftest import Publish, graph
 
 EX = "http://example.org/"
 SHARED = ("s a Study", "s part c", "c part d", "s enrolled 40", "c enrolled 2")

@@ -32,8 +32,8 @@ from app.store.evaluation import GRAPH_TYPES, SOLUTION_TYPES
 from app.store.opening import Reader, Writer, open_reader, open_writer
 from loaders.documents import documents
 from tests.paths import SHARED, STUDIES
-from tests.store.conftest import graph, triples
-from tests.store.servers import ENGINES, server
+from tests.app.store.conftest import graph, triples
+from tests.app.store.servers import ENGINES, server
 
 EX = "http://example.org/"
 VOID = ox.NamedNode(VOID_GRAPH)
