@@ -199,18 +199,19 @@ def test_what_much_was_loaded_into_is_merged_before_it_is_published(
             generation = store.publish()
         return len(list((data / "generations" / f"{generation:06}").glob("*.sst")))
 
-    one = published("a", 1)
+    # The engine may merge some by itself meanwhile, and leave them beside the rest.
+    one, few = published("a", 1), 4
     assert published("b", 2) > one
     monkeypatch.setattr("app.store.embedded._MUCH", 1)
-    assert published("c", 3) <= one
+    assert published("c", 3) <= one + few
     assert published("d", 1) > one, "little of that was new"
     full = SimpleNamespace(free=1_000)
     with monkeypatch.context() as patch:
         patch.setattr("app.store.embedded.shutil.disk_usage", lambda _: full)
-        assert published("e", 9) > one, "there is no room to write all of it again"
-    assert published("f", 16) <= one
+        assert published("e", 9) > one + few, "there is no room to write all of it again"
+    assert published("f", 16) <= one + few
     monkeypatch.setattr("app.store.embedded._TOO_MUCH", 1)
-    assert published("g", 30) > one, "the store is large"
+    assert published("g", 30) > one + few, "the store is large"
     with EmbeddedReader(data) as reader:
         assert reader.info().quads == 62_000
 
