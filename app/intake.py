@@ -135,7 +135,9 @@ def load(
     """
     from app.expense import Expense
     from loaders import cluster, pool
+    from loaders.heap import return_freed_memory
 
+    return_freed_memory()
     summary, expense = Summary(), Expense()
     with (
         _shelf_errors(),

@@ -20,6 +20,7 @@ from queue import SimpleQueue
 
 from loaders.documents import Document
 from loaders.errors import SourceError
+from loaders.heap import return_freed_memory
 from loaders.link.mesh import MeshIndex
 from loaders.pipeline import Run, Taken, Unreadable, take, take_all
 
@@ -215,6 +216,7 @@ class _Worker:
 def _serve(pipe: Connection, run: Run, index: Path | None) -> None:
     """Take one batch after the other until the parent is gone."""
     os.nice(_GIVING_WAY)
+    return_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers.
     run = replace(run, index=MeshIndex.open(index) if index else None)
     # The collector would look at every record many times while it lives: a tenth of the time. Between two batches there

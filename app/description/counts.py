@@ -105,7 +105,7 @@ _RARE_KINDS = f"""
 SELECT ?class ?datatype ?space (COUNT(*) AS ?n) WHERE {{
   {{ SELECT ?o {{ ?s <%s> ?o FILTER EXISTS {{ ?s a <%s> }} }} LIMIT {_RARE} }}{_KIND}}} GROUP BY ?class ?datatype ?space
 """
-_SPACE = f'BIND({_BEGINNING.format(term="?o")} AS ?space)'
+_SPACE = f"BIND({_BEGINNING.format(term='?o')} AS ?space)"
 _LARGEST = f"ORDER BY DESC(?n) LIMIT {_SPACES}"
 _MATCHES = f"""
 SELECT ?class ?space (COUNT(*) AS ?n) WHERE {{

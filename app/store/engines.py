@@ -1,7 +1,7 @@
 """What remote stores do differently from one another, as data: one entry an engine, found by running them.
 
-Everything here is held to by tests/app/store/test_contract.py, against the real server. What an entry cannot mend is listed
-in docs/remote-store.md.
+Everything here is held to by tests/app/store/test_contract.py, against the real server. What an entry cannot mend is
+listed in docs/remote-store.md.
 """
 
 from collections.abc import Mapping

@@ -83,8 +83,9 @@ _PATIENCE = 0.5
 """Seconds that a query likely to be slow leaves the workers to quick ones, and waits for others of its kind."""
 
 _READY, _NICE, _VERY_NICE = 3, 10, 15
-"""How much of the processor each process leaves to others (see nice(1)): a worker, so that the service has the next query
-ready for it in time; one that is set aside, which has a fifth of a worker's claim; and once it is long, a fifteenth."""
+"""How much of the processor each process leaves to others (see nice(1)): a worker, so that the service has the next
+query ready for it in time; one that is set aside, which has a fifth of a worker's claim; and once it is long, a
+fifteenth."""
 
 
 class WorkerPool:

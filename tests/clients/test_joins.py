@@ -16,10 +16,10 @@ from app.intake import load
 from app.store.base import ReplaceGraph
 from app.store.embedded import EmbeddedStore
 from loaders.documents import documents
+from tests.app.store.servers import ENGINES, server
 from tests.attack.live import serving
 from tests.clients.federators import FEDERATORS, Rows, federator
 from tests.paths import STUDIES
-from tests.app.store.servers import ENGINES, server
 
 MESH = "http://id.nlm.nih.gov/mesh/"
 EX = "http://example.org/"

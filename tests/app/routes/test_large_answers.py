@@ -2,7 +2,6 @@
 
 import gzip
 import http.client
-import os
 import socket
 import sys
 import threading
@@ -239,7 +238,7 @@ def _slow_client(port: int, query: str) -> socket.socket:
 
 def _deleted_files(pid: int) -> list[str]:
     """The files without a name that a process has open."""
-    targets = (os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir() if each.is_symlink())
+    targets = (str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir() if each.is_symlink())
     return [target for target in targets if target.endswith("(deleted)")]
 
 

@@ -31,9 +31,9 @@ from app.store.engines import ENGINES as QUIRKS
 from app.store.evaluation import GRAPH_TYPES, SOLUTION_TYPES
 from app.store.opening import Reader, Writer, open_reader, open_writer
 from loaders.documents import documents
-from tests.paths import SHARED, STUDIES
 from tests.app.store.conftest import graph, triples
 from tests.app.store.servers import ENGINES, server
+from tests.paths import SHARED, STUDIES
 
 EX = "http://example.org/"
 VOID = ox.NamedNode(VOID_GRAPH)

@@ -31,8 +31,8 @@ from app.store.embedded import rollback
 from app.store.large import IN_MEMORY, LargeAnswer, LargeBody
 from app.store.nursery import isolation
 from app.store.workers import WorkerPool
-from tests.processes import running, workers
 from tests.app.store.conftest import Publish, graph
+from tests.processes import running, workers
 
 POINT = Query("SELECT ?o { <http://example.org/a> ?p ?o }", solutions_type="text/csv")
 ENDLESS = Query("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }")

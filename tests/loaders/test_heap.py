@@ -1,0 +1,31 @@
+"""A process that has had much in memory gives it back."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from loaders.heap import return_freed_memory
+
+if sys.argv[1] == "yes":
+    return_freed_memory()
+learn = bytearray(30_000_000)
+del learn
+blocks = [bytearray(3_000_000) for _ in range(40)]
+last = bytearray(500_000)  # Behind them, so that the heap cannot just end sooner.
+del blocks
+print(int(Path("/proc/self/statm").read_text().split()[1]) * 4096)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators are left alone")
+def test_large_blocks_that_were_freed_are_given_back() -> None:
+    kept, returned = (
+        int(subprocess.run([sys.executable, "-c", PROGRAM, adjusted], capture_output=True, check=True).stdout)
+        for adjusted in ("no", "yes")
+    )
+    assert returned < kept - 100_000_000
