@@ -50,7 +50,6 @@ def run(settings: Settings, host: str, port: int, announce: Callable[[str], None
                 f"With TRIALWEAVE_WRITE=open everybody could write at {host}; listen on 127.0.0.1, or use keys."
             )
         app = create_app(settings)
-        gc.freeze()  # What is there by now stays, and need not be looked through for garbage again and again.
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/"
         if settings.log_format != "json":

@@ -254,6 +254,16 @@ def with_pool(scenario: object, **knobs: float) -> None:
     assert set(validators()) <= before, "no process is left"
 
 
+def test_a_validation_leaves_the_processor_to_queries() -> None:
+    async def scenario(pool: ValidatorPool) -> None:
+        others = set(validators())
+        assert REPORT in await pool.run(TRIPLE, "text/turtle", "text/turtle")
+        (pid,) = set(validators()) - others
+        assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + 10
+
+    with_pool(scenario)
+
+
 def test_a_validation_that_takes_too_long_is_stopped() -> None:
     async def scenario(pool: ValidatorPool) -> None:
         await pool.run(TRIPLE, "text/turtle", "application/json")

@@ -489,6 +489,14 @@ def niceness(pid: int) -> int:
     return os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, 0)
 
 
+def test_workers_leave_the_processor_to_the_service(filled: Path) -> None:
+    async def scenario(pool: WorkerPool) -> None:
+        assert (await pool.run(POINT)).body == b"o\r\none\r\n"
+        assert [niceness(pid) for pid in processes()] == [3, 3]
+
+    serve(filled, scenario, workers=2)
+
+
 def test_while_quick_queries_are_about_those_of_a_client_of_slow_ones_leave_them_the_workers(filled: Path) -> None:
     async def scenario(pool: WorkerPool) -> None:
         for _ in range(3):
