@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -53,12 +54,8 @@ def trialweave(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def fill(disk: Path) -> Path:
     """Leave no room on the disk."""
     filler = disk / "filler"
-    with filler.open("wb") as file:
-        try:
-            while True:
-                file.write(b"\0" * 65536)
-                file.flush()
-        except OSError:
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"\0" * 65536):
             pass
     return filler
 

@@ -13,10 +13,10 @@ from loaders.heap import return_freed_memory
 
 if sys.argv[1] == "yes":
     return_freed_memory()
-learn = bytearray(30_000_000)
+learn = b"a" * 30_000_000
 del learn
-blocks = [bytearray(3_000_000) for _ in range(40)]
-last = bytearray(500_000)  # Behind them, so that the heap cannot just end sooner.
+blocks = [bytes([n]) * 3_000_000 for n in range(40)]
+last = b"b" * 500_000  # Behind them, so that the heap cannot just end sooner.
 del blocks
 print(int(Path("/proc/self/statm").read_text().split()[1]) * 4096)
 """

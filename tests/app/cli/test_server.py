@@ -131,7 +131,7 @@ def test_a_server_that_is_asked_to_stop_does_not_wait_for_ever(serve: Callable[.
 
 
 def test_workers_do_not_outlive_a_server_that_is_killed(serve: Callable[..., Server]) -> None:
-    server = serve()
+    server = serve(workers="2")
     server.get("validate")
     httpx.post(server.address + "validate", content="<x:a> <x:b> 1 .", headers={"Content-Type": "text/turtle"})
     workers = server.workers()

@@ -86,7 +86,7 @@ _NAMESPACES = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with one published generation."""
     path = tmp_path_factory.mktemp("service") / "data"
@@ -102,7 +102,7 @@ def _n_triples(text: str) -> bytes:
     return text.lstrip().encode()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(data: Path) -> Iterator[TestClient]:
     """The service as a client sees it; redirects are not followed."""
     app = create_app(Settings(data=data, workers=1))
