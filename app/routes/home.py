@@ -28,7 +28,7 @@ async def home(request: Request, pool: PoolDependency, settings: SettingsDepende
     """Say what is loaded, and where to begin."""
     info = await pool.info()
     counted = rows((await pool.run(Query(_COUNTS))).body)
-    numbers = sorted((int(row["number"].value), readable(row["kind"].value)) for row in counted if "kind" in row)
+    numbers = [(readable(row["kind"].value), int(row["number"].value)) for row in counted if "kind" in row]
     studies = rows((await pool.run(Query(_STUDIES))).body)
     facts = rows((await pool.run(Query(_DATASET))).body)
     modified, version = next(
@@ -38,7 +38,7 @@ async def home(request: Request, pool: PoolDependency, settings: SettingsDepende
     return HTMLResponse(
         render(
             "home.html",
-            counts=[(_PLURALS.get(name, name + "s"), number) for number, name in numbers if number],
+            counts=[(_PLURALS.get(name, name + "s"), number) for name, number in numbers if number],
             studies=[(row["study"].value, row["label"].value) for row in studies if "study" in row],
             generation=info.generation,
             quads=info.quads,
