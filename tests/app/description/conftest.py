@@ -15,7 +15,7 @@ from loaders.documents import documents
 from tests.paths import STUDIES
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with the bundled studies and a dump of them."""
     data = tmp_path_factory.mktemp("described") / "data"
@@ -25,7 +25,7 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def described(bundled: Path) -> Iterator[TestClient]:
     """A service over the bundled studies, under a licence."""
     settings = Settings(data=bundled, workers=1, license="https://example.org/licence")
