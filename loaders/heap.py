@@ -8,6 +8,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of mallopt(3)."""
 
 _KEPT, _LARGE = 8 * 1024 * 1024, 1024 * 1024
+"""Bytes."""
 
 
 def return_freed_memory() -> None:

@@ -122,7 +122,7 @@ SELECT ?from ?space (COUNT(*) AS ?n) WHERE {{
 
 
 def count(store: Store) -> Counts:
-    """Count what the store holds now, published or not: 2.6 to 3.5 s of processor time a million quads.
+    """Count what the store holds now, published or not: 2.6 to 4.6 s of processor time a million quads.
 
     Two cores share the work, for nothing else is left to do when a run comes to this.
     """

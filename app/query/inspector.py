@@ -27,7 +27,7 @@ _LONG = 4096
 """Characters of a query from which it is looked through elsewhere."""
 
 _NICE = 10
-"""The process has a tenth of the claim to the processor that others have."""
+"""The process has a tenth of the claim to the processor that the service has (see nice(1))."""
 
 
 class Inspector:

@@ -97,6 +97,20 @@ def test_matches_with_dois_are_of_one_kind_whoever_registered_them_and_however_t
     assert matches.kinds == (Kind("space", "https://doi.org/", 3),)
 
 
+def test_of_very_many_kinds_of_links_those_with_the_most_are_told_of(tmp_path: Path) -> None:
+    many = range(counts._SPACES + 100)
+    lines = [
+        f"<urn:{n}> <{A}> <urn:Cat> .\n<urn:{n}> <{counts.EXACT_MATCH}> <http://example.org/{n}/a> .\n" for n in many
+    ]
+    lines.append(f"<urn:0> <{counts.EXACT_MATCH}> <http://example.org/7/b> .\n")
+    with EmbeddedStore(tmp_path / "data") as store:
+        store.apply([ReplaceGraph("urn:g", "".join(lines).encode())])
+        (cat,) = count(store).classes
+    matches = next(each for each in cat.properties if each.iri == counts.EXACT_MATCH)
+    assert (matches.triples, len(matches.kinds)) == (len(many) + 1, counts._SPACES)
+    assert Kind("space", "http://example.org/7/", 2) in matches.kinds
+
+
 def test_the_description_has_no_blank_node_and_is_the_same_each_time(store: EmbeddedStore) -> None:
     when = datetime(2026, 1, 1, tzinfo=UTC)
     text = as_triples(count(store), 7, when)
